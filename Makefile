@@ -1,0 +1,34 @@
+# The way into everything here; the work is done by the scripts in dev/. A bare `make` lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check audit generate build cluster cluster-stop run
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## see it work: a cluster, the operator, a tenant and its users
+	@dev/demo.sh
+
+test: ## all tests, on a real control plane
+	@dev/test.sh
+
+check: ## form, lints, licences, generated files
+	@dev/check.sh
+
+audit: ## known vulnerabilities of the dependencies
+	@dev/audit.sh
+
+generate: ## write the CRDs anew from the code
+	@dev/generate.sh
+
+build: ## compile the operator
+	@cargo build --locked
+
+cluster: ## start a cluster in target/cluster and leave it running
+	@dev/cluster.sh start
+
+cluster-stop: ## stop that cluster
+	@dev/cluster.sh stop
+
+run: ## the operator against that cluster
+	@dev/run.sh

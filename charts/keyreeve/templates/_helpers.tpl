@@ -1,0 +1,80 @@
+{{/* The chart's name, or what replaces it. */}}
+{{- define "keyreeve.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* The name of the release's objects. */}}
+{{- define "keyreeve.fullname" -}}
+{{- $name := include "keyreeve.name" . -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The name of what lies outside of the release's namespace: two releases of one name do not meet there. */}}
+{{- define "keyreeve.outsideName" -}}
+{{- printf "%s:%s" .Release.Namespace (include "keyreeve.fullname" .) -}}
+{{- end -}}
+
+{{- define "keyreeve.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "keyreeve.fullname" .) -}}
+{{- else -}}
+{{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What finds the Pod: it never changes in the life of a release. */}}
+{{- define "keyreeve.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "keyreeve.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "keyreeve.labels" -}}
+{{ include "keyreeve.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "keyreeve.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "keyreeve.claimName" -}}
+{{- .Values.persistence.existingClaim | default (include "keyreeve.fullname" .) -}}
+{{- end -}}
+
+{{/* What the operator may do wherever it watches. */}}
+{{- define "keyreeve.rules" -}}
+# It reads these kinds and, by patch, sets and removes its finalizer on them.
+- apiGroups: [keyreeve.dev]
+  resources: [tenants, tenantprofiles]
+  verbs: [get, list, watch, patch]
+- apiGroups: [keyreeve.dev]
+  resources: [tenants/status, tenantprofiles/status]
+  verbs: [patch]
+# It reads these, for they hold back the deletion of their Tenant.
+- apiGroups: [keyreeve.dev]
+  resources: [namespaces, roles, users]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{/* The subject of every binding. */}}
+{{- define "keyreeve.subjects" -}}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "keyreeve.serviceAccountName" . }}
+    namespace: {{ .Release.Namespace }}
+{{- end -}}

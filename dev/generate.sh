@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# `make generate`: writes the files that come from the code. With a folder as its argument it writes
+# them below that folder instead, and with --list it prints their paths; check.sh uses both.
+
+. "$(dirname "$0")/lib.sh"
+
+if [ "${1-}" = --list ]; then
+  printf '%s\n' crds charts/keyreeve/files/crds
+  exit
+fi
+
+into=${1-.}
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+
+cargo run --locked --quiet -- crds --dir "$fresh"
+# Helm reads nothing from outside of a chart, so the chart carries a copy.
+for folder in crds charts/keyreeve/files/crds; do
+  rm -rf "${into:?}/$folder" # a kind that is gone must not stay behind
+  mkdir -p "$into/$folder"
+  cp "$fresh"/* "$into/$folder/"
+done

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# `make test`: all tests, on a real control plane. Arguments go to `cargo test`, to run a part:
+#
+#     dev/test.sh --test NAME
+#
+# Everything is built before the cluster starts: beside a build, on few cores, a control plane is
+# too slow to be trusted. The last line is the total.
+
+. "$(dirname "$0")/lib.sh"
+. dev/tools.sh
+
+LOG=$(mktemp)
+
+build() {
+  cargo build --locked
+  cargo test --locked --no-run "${which[@]}"
+}
+
+# Examples in the documentation compile as they run, and reach no cluster: they come first.
+doc_tests() {
+  cargo test --locked --doc 2>&1 | tee -a "$LOG"
+}
+
+tests() {
+  dev/with-cluster.sh cargo test --locked --no-fail-fast "${which[@]}" 2>&1 | tee -a "$LOG"
+}
+
+# total CODE: the closing line, summed up from those of the test programs.
+total() {
+  local passed failed skipped
+  read -r passed failed skipped < <(awk '
+    /^test result: / { passed += $4; failed += $6; skipped += $8 }
+    END { print passed + 0, failed + 0, skipped + 0 }' "$LOG")
+  rm -f "$LOG"
+  if [ "$1" = 0 ] && [ $((passed + failed)) = 0 ]; then
+    say "No test ran"
+    set -- 1
+  elif [ "$1" != 0 ] && [ "$failed" = 0 ]; then
+    say "The tests did not run to their end; the reason stands above"
+  fi
+  say "make test took $SECONDS s"
+  if [ "$skipped" = 0 ]; then
+    printf '\n%d passed, %d failed\n' "$passed" "$failed"
+  else
+    printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+  fi
+  exit "$1"
+}
+
+which=("$@")
+[ $# -gt 0 ] || which=(--lib --bins --tests)
+trap 'total $?' EXIT
+
+need_rust
+tools_controlplane
+tools_helm
+step "Building Keyreeve and its tests" "about 3 minutes" build
+if [ $# = 0 ]; then
+  step "Running the examples of the documentation" "" doc_tests
+fi
+step "Running the tests" "" tests

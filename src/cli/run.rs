@@ -1,0 +1,247 @@
+//! `keyreeve run`: the operator.
+
+use std::{net::SocketAddr, str::FromStr, sync::Arc};
+
+use clap::Args;
+use futures::FutureExt;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use kube::{Client, Config};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    api::Duration,
+    controller::{self, Options, SystemClock},
+    store::{self, StoreUrl},
+    telemetry::{self, Health, LogFormat, Metrics},
+};
+
+/// Run the operator until it is told to stop.
+///
+/// It finds the cluster as kubectl does (KUBECONFIG, ~/.kube/config), or from
+/// its ServiceAccount when it runs in one.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Where tenants, roles and users live: sqlite:PATH. The file is made if it is not there; one operator at a time can have it.
+    #[arg(
+        long,
+        env = "KEYREEVE_STORE",
+        value_name = "URL",
+        default_value = "sqlite:/var/lib/keyreeve/keyreeve.db",
+        help_heading = "Store"
+    )]
+    store: StoreUrl,
+
+    /// Take over what carries the mark of this owner: the id that the conflict's message prints. Repeatable.
+    #[arg(
+        long,
+        env = "KEYREEVE_TAKE_OVER_FROM",
+        value_name = "OWNER",
+        value_delimiter = ',',
+        help_heading = "Store"
+    )]
+    take_over_from: Vec<String>,
+
+    /// Tenant ids that Tenants with adoptionPolicy: Adopt may adopt, such as "acme" or "team-*". Repeatable; none unless given.
+    #[arg(
+        long,
+        env = "KEYREEVE_ADOPTABLE",
+        value_name = "GLOB",
+        value_delimiter = ',',
+        help_heading = "Store"
+    )]
+    adoptable: Vec<Glob>,
+
+    /// The owner that marks in the store carry. Default: the UID of the namespace kube-system, a slash, and the operator's namespace.
+    #[arg(long, env = "KEYREEVE_OWNER_ID", value_name = "ID", help_heading = "Store")]
+    owner_id: Option<String>,
+
+    /// Watch only this Kubernetes namespace; no cluster-wide right is needed then. Repeatable; all unless given.
+    #[arg(
+        long,
+        env = "KEYREEVE_WATCH_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_delimiter = ',',
+        help_heading = "Cluster"
+    )]
+    watch_namespace: Vec<String>,
+
+    /// The namespace that the operator runs in. Default: that of its ServiceAccount, or of the kubeconfig's context.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", help_heading = "Cluster")]
+    operator_namespace: Option<String>,
+
+    /// The TenantProfile of Tenants that name none.
+    #[arg(
+        long,
+        env = "KEYREEVE_DEFAULT_PROFILE",
+        value_name = "NAMESPACE/NAME",
+        help_heading = "Cluster"
+    )]
+    default_profile: Option<ProfileName>,
+
+    /// How often an object that is well is compared with the store again, such as 10m: at least 1s.
+    #[arg(long, env = "KEYREEVE_RESYNC", value_name = "DURATION", default_value = "10m", value_parser = resync, help_heading = "Work")]
+    resync: Duration,
+
+    /// How many objects of a kind are worked on at the same time.
+    #[arg(long, env = "KEYREEVE_MAX_CONCURRENT_RECONCILES", value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256), help_heading = "Work")]
+    max_concurrent_reconciles: u16,
+
+    /// Where /metrics is answered, such as 0.0.0.0:8080; 0 switches it off.
+    #[arg(
+        long,
+        env = "KEYREEVE_METRICS_BIND_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        help_heading = "Telemetry"
+    )]
+    metrics_bind_address: BindAddress,
+
+    /// Where /healthz and /readyz are answered, such as 0.0.0.0:8081; 0 switches them off.
+    #[arg(
+        long,
+        env = "KEYREEVE_HEALTH_PROBE_BIND_ADDRESS",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8081",
+        help_heading = "Telemetry"
+    )]
+    health_probe_bind_address: BindAddress,
+
+    /// How logs are written to standard error; auto: text on a terminal, JSON otherwise.
+    #[arg(long, env = "KEYREEVE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Auto, help_heading = "Telemetry")]
+    log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug or trace, or a list such as info,keyreeve=debug.
+    #[arg(
+        long,
+        env = "KEYREEVE_LOG_LEVEL",
+        value_name = "LEVEL",
+        default_value = "info",
+        help_heading = "Telemetry"
+    )]
+    log_level: String,
+}
+
+impl Run {
+    pub fn execute(self) -> Result<(), String> {
+        telemetry::init_logs(self.log_format, &self.log_level)
+            .map_err(|error| format!("--log-level {:?} cannot be read: {error}", self.log_level))?;
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("the runtime cannot be started: {error}"))?
+            .block_on(self.run())
+    }
+
+    async fn run(self) -> Result<(), String> {
+        let stop = stopped()
+            .map_err(|error| format!("signals cannot be received: {error}"))?
+            .boxed()
+            .shared();
+        let config = Config::infer().await.map_err(|error| {
+            format!("no cluster is configured: {error}. Set KUBECONFIG, or run it in a Pod with a ServiceAccount")
+        })?;
+        let operator_namespace =
+            self.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config)
+            .map_err(|error| format!("the cluster's configuration cannot be used: {error}"))?;
+        controller::check_access(&client, &self.watch_namespace)
+            .await
+            .map_err(|error| error.to_string())?;
+        let owner = match self.owner_id {
+            Some(owner) => owner,
+            None => controller::owner_id(&client, &operator_namespace)
+                .await
+                .map_err(|error| error.to_string())?,
+        };
+        let store = store::open(&self.store).await.map_err(|error| error.to_string())?;
+        let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
+        telemetry::serve(
+            self.health_probe_bind_address.0,
+            self.metrics_bind_address.0,
+            health.clone(),
+            metrics.clone(),
+            stop.clone(),
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+        let options = Options {
+            owner,
+            watch_namespaces: self.watch_namespace,
+            default_profile: self.default_profile.map(|profile| (profile.namespace, profile.name)),
+            take_over_from: self.take_over_from,
+            adoptable: glob_set(self.adoptable)
+                .map_err(|error| format!("--adoptable cannot be used: {error}"))?,
+            resync: self.resync.into(),
+            max_concurrent_reconciles: self.max_concurrent_reconciles,
+        };
+        controller::run(client, store, options, Arc::new(SystemClock), metrics, health, stop).await;
+        Ok(())
+    }
+}
+
+/// Done when the process is told to stop.
+fn stopped() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("told to stop: finishing what is under way");
+    })
+}
+
+fn glob_set(globs: Vec<Glob>) -> Result<GlobSet, globset::Error> {
+    let mut set = GlobSetBuilder::new();
+    for glob in globs {
+        set.add(glob);
+    }
+    set.build()
+}
+
+fn resync(text: &str) -> Result<Duration, String> {
+    let duration: Duration = text.parse().map_err(|error| format!("{error}"))?;
+    if duration.is_zero() { Err("must be at least 1s".into()) } else { Ok(duration) }
+}
+
+/// `NAMESPACE/NAME` of a TenantProfile.
+#[derive(Clone, Debug)]
+struct ProfileName {
+    namespace: String,
+    name: String,
+}
+
+impl FromStr for ProfileName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((namespace, name))
+                if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
+            {
+                Ok(Self { namespace: namespace.into(), name: name.into() })
+            }
+            _ => Err("must be NAMESPACE/NAME, such as platform/basic".into()),
+        }
+    }
+}
+
+/// An address to listen on, or none.
+#[derive(Clone, Copy, Debug)]
+struct BindAddress(Option<SocketAddr>);
+
+impl FromStr for BindAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "0" {
+            return Ok(Self(None));
+        }
+        // controller-runtime writes ":8080" for every address.
+        let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+        full.parse().map(|address| Self(Some(address))).map_err(|_| {
+            "must be ADDRESS:PORT, such as 127.0.0.1:8080 or :8080, or 0 for none".into()
+        })
+    }
+}

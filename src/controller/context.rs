@@ -1,0 +1,69 @@
+//! What every reconcile has at hand.
+
+use std::{sync::Arc, time::Duration};
+
+use globset::GlobSet;
+use kube::{Client, runtime::events::Recorder};
+
+use super::{
+    backoff::Backoff,
+    clock::Clock,
+    index::{Kind, ObjectId},
+    throttle::Throttle,
+    view::View,
+};
+use crate::{
+    store::{Kind as StoreKind, Mark, Store},
+    telemetry::Metrics,
+};
+
+/// What the operator was started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The owner that marks carry.
+    pub owner: String,
+    /// Kubernetes namespaces to watch; all if empty.
+    pub watch_namespaces: Vec<String>,
+    /// The profile of Tenants that name none.
+    pub default_profile: Option<(String, String)>,
+    /// Owners whose marks give way.
+    pub take_over_from: Vec<String>,
+    /// Tenant ids that may be adopted.
+    pub adoptable: GlobSet,
+    /// How often an object that is Ready is looked at again.
+    pub resync: Duration,
+    /// How many objects of a kind are reconciled at the same time.
+    pub max_concurrent_reconciles: u16,
+}
+
+/// What every reconcile has at hand.
+pub struct Context {
+    pub(super) client: Client,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) view: Arc<View>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: Options,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) backoff: Arc<Backoff>,
+    pub(super) throttle: Throttle,
+}
+
+impl Context {
+    /// The mark of an object of ours.
+    #[must_use]
+    pub fn mark(&self, kind: StoreKind, id: &ObjectId, uid: &str) -> Mark {
+        Mark {
+            owner: self.options.owner.clone(),
+            kind,
+            namespace: id.namespace.clone(),
+            name: id.name.clone(),
+            uid: uid.into(),
+        }
+    }
+
+    /// The object is well: it starts with short pauses again.
+    pub(super) fn is_well(&self, kind: Kind, id: &ObjectId) {
+        self.backoff.forget(kind, id);
+    }
+}

@@ -1,0 +1,476 @@
+//! What every controller does around its decisions: the finalizer, pausing,
+//! status only when it changed, events on transitions, and one class of problem
+//! that drives the timer, the condition, the metric and the event alike.
+
+use std::{
+    fmt::Debug,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DynamicObject, Patch, PatchParams},
+    core::ApiResource,
+    runtime::{
+        controller::Action,
+        events::{Event as KubeEvent, EventType},
+        finalizer::{Error as FinalizerError, Event, finalizer},
+    },
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use tracing::Instrument;
+
+use super::{
+    api_error,
+    cache::Guarded,
+    conditions::{self, Also},
+    context::Context,
+    index::{Kind, ObjectId},
+    informer::{Linked, name},
+    patch::merge_patch,
+};
+use crate::{
+    api::{Condition, FINALIZER, PAUSED_ANNOTATION, RECONCILE_ANNOTATION, validation},
+    policy::{Class, Problem, Reason},
+    telemetry::ReconcileResult,
+};
+
+/// A kind that has a controller.
+#[async_trait]
+pub trait Controlled: Linked + Serialize {
+    /// Whether objects of the kind are in the store, so that their deletion must wait for it.
+    const IN_STORE: bool;
+
+    /// Brings the store to what the object says.
+    async fn reconcile(&self, id: &ObjectId, context: &Context) -> Result<Outcome, Problem>;
+
+    /// Removes from the store what the object made. Done when it answers what there is to tell.
+    async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem>;
+}
+
+/// What a reconcile reached.
+pub struct Outcome {
+    /// The kind's own fields of status.
+    pub status: Map<String, Value>,
+    /// Whether the object is as declared.
+    pub verdict: Verdict,
+    /// What else is true.
+    pub also: Vec<Also>,
+    /// What happened on the way.
+    pub notices: Vec<Notice>,
+    /// When to look again, if before the resync.
+    pub look_again: Option<Duration>,
+}
+
+/// Whether an object is as declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Ready {
+        /// In one word.
+        reason: Reason,
+        /// For people.
+        message: String,
+    },
+    /// It is not.
+    NotReady(Problem),
+}
+
+impl Verdict {
+    /// In one word.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Ready { reason, .. } => *reason,
+            Self::NotReady(problem) => problem.reason,
+        }
+    }
+}
+
+/// Something that happened, to be told in an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether it is worth a look.
+    pub type_: EventType,
+    /// In one word.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+}
+
+impl Notice {
+    /// Something that is as it should be.
+    pub fn normal(reason: Reason, message: impl Into<String>) -> Self {
+        Self { type_: EventType::Normal, reason: reason.to_string(), message: message.into() }
+    }
+
+    /// Something that is worth a look.
+    pub fn warning(reason: Reason, message: impl Into<String>) -> Self {
+        Self { type_: EventType::Warning, reason: reason.to_string(), message: message.into() }
+    }
+}
+
+/// Reconciles one object, in a span of its own, and says when to look again.
+pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Action {
+    let id = ObjectId::new(object.namespace().unwrap_or_default(), object.name_any());
+    let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, name = %id.name);
+    async {
+        let (controller, began) = (name(K::KIND), Instant::now());
+        context.metrics.began(controller, &id.to_string());
+        let pass = Pass {
+            kind: K::KIND,
+            id: &id,
+            context: &context,
+            resource: ApiResource::erase::<K>(&()),
+        };
+        let end = match &object.0 {
+            Ok(readable) if readable.meta().deletion_timestamp.is_some() => {
+                pass.delete(readable).await
+            }
+            Ok(readable) => pass.bring_about(readable).await,
+            Err(invalid) => pass.report_unreadable(&invalid.metadata, &invalid.error).await,
+        };
+        let (action, result) = pass.conclude(end);
+        context.metrics.ended(controller, result, began.elapsed());
+        action
+    }
+    .instrument(span)
+    .await
+}
+
+/// How a pass ended: well, with when to look again; or with a problem.
+type End = Result<Option<Duration>, Problem>;
+
+/// One reconcile of one object.
+struct Pass<'a> {
+    kind: Kind,
+    id: &'a ObjectId,
+    context: &'a Context,
+    resource: ApiResource,
+}
+
+impl Pass<'_> {
+    /// Turns the end of the pass into a timer, by the class of its problem alone.
+    fn conclude(&self, end: End) -> (Action, ReconcileResult) {
+        let Err(problem) = end else {
+            self.context.is_well(self.kind, self.id);
+            let after = end.ok().flatten();
+            return match after {
+                Some(after) => (Action::requeue(after), ReconcileResult::requeue_after),
+                None => (Action::await_change(), ReconcileResult::success),
+            };
+        };
+        self.context.metrics.problem(name(self.kind), &problem);
+        match problem.class {
+            Class::Transient => {
+                let pause = self.context.backoff.next(self.kind, self.id);
+                tracing::warn!(reason = %problem.reason, ?pause, "{problem}");
+                (Action::requeue(pause), ReconcileResult::error)
+            }
+            Class::Waiting => {
+                tracing::info!(reason = %problem.reason, "{problem}");
+                self.context.is_well(self.kind, self.id);
+                (Action::await_change(), ReconcileResult::success)
+            }
+            Class::Terminal | Class::Unsupported => {
+                tracing::warn!(reason = %problem.reason, "{problem}");
+                self.context.is_well(self.kind, self.id);
+                (Action::await_change(), ReconcileResult::error)
+            }
+        }
+    }
+
+    /// An object that shall be.
+    async fn bring_about<K: Controlled>(&self, object: &K) -> End {
+        let document = Document::of(object, &())?;
+        if object.annotations().get(PAUSED_ANNOTATION).is_some_and(|paused| paused == "true") {
+            let conditions = conditions::paused(
+                &document.conditions,
+                document.generation,
+                self.context.clock.now(),
+            );
+            let mut status = document.status.clone();
+            put_conditions(&mut status, &conditions)?;
+            let told = conditions::transitions(&document.conditions, &conditions, None);
+            return self.write_status(&document, status, told).await.map(|()| None);
+        }
+        if let Some(violation) = validation::check(&K::kind(&()), &document.object, None).first() {
+            let problem = Problem::terminal(
+                Reason::InvalidSpec,
+                format!("{violation}. The object is older than its schema: edit it"),
+            );
+            return self.report(&document, Err(problem)).await;
+        }
+        if !K::IN_STORE {
+            let result = object.reconcile(self.id, self.context).await;
+            return self.report(&document, result).await;
+        }
+        if !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+            && document.was_seen()
+        {
+            let message =
+                format!("the finalizer {FINALIZER} had been removed by hand and was put back");
+            self.tell(&document, Notice::warning(Reason::FinalizerRestored, message)).await;
+        }
+        self.with_finalizer(object, &document).await
+    }
+
+    /// An object that shall go.
+    async fn delete<K: Controlled>(&self, object: &K) -> End {
+        if !K::IN_STORE {
+            return Ok(None);
+        }
+        let document = Document::of(object, &())?;
+        self.with_finalizer(object, &document).await
+    }
+
+    /// kube's finalizer decides by itself which half to run, and writes the finalizer.
+    async fn with_finalizer<K: Controlled>(&self, object: &K, document: &Document) -> End {
+        let api: Api<K> = Api::namespaced(self.context.client.clone(), &self.id.namespace);
+        let mut end = Ok(None);
+        let result = finalizer(&api, FINALIZER, Arc::new(object.clone()), |event| {
+            let end = &mut end;
+            async move {
+                *end = match event {
+                    Event::Apply(object) => {
+                        let result = object.reconcile(self.id, self.context).await;
+                        self.report(document, result).await
+                    }
+                    Event::Cleanup(object) => self.clean_up(&*object, document).await,
+                };
+                // Only a clean-up that failed must keep the finalizer.
+                match end {
+                    Ok(_) => Ok(Action::await_change()),
+                    Err(problem) => Err(problem.clone()),
+                }
+            }
+        })
+        .await;
+        match result {
+            Ok(_) | Err(FinalizerError::ApplyFailed(_) | FinalizerError::CleanupFailed(_)) => end,
+            Err(FinalizerError::AddFinalizer(error) | FinalizerError::RemoveFinalizer(error)) => {
+                unless_stale("writing the finalizer", &error)
+            }
+            Err(FinalizerError::UnnamedObject | FinalizerError::InvalidFinalizer) => {
+                Err(Problem::terminal(Reason::ApiError, "the object has no name"))
+            }
+        }
+    }
+
+    async fn clean_up<K: Controlled>(&self, object: &K, document: &Document) -> End {
+        match object.clean_up(self.id, self.context).await {
+            Ok(notices) => {
+                for notice in notices {
+                    self.tell(document, notice).await;
+                }
+                Ok(None)
+            }
+            Err(problem) => self.report(document, Err(problem)).await,
+        }
+    }
+
+    /// Writes what was reached into status and tells what changed. The problem, if there is one, goes on.
+    async fn report(&self, document: &Document, result: Result<Outcome, Problem>) -> End {
+        let resync = self.context.options.resync;
+        let (verdict, also, own, notices, look_again) = match result {
+            Ok(outcome) => {
+                let after = outcome.look_again.map_or(resync, |after| after.min(resync));
+                (outcome.verdict, Some(outcome.also), Some(outcome.status), outcome.notices, after)
+            }
+            Err(problem) => (Verdict::NotReady(problem), None, None, Vec::new(), resync),
+        };
+        for notice in notices {
+            self.tell(document, notice).await;
+        }
+        let conditions = conditions::conditions(
+            &document.conditions,
+            document.generation,
+            &verdict,
+            also.as_deref(),
+            self.context.clock.now(),
+        );
+        let mut status = own.unwrap_or_else(|| document.status.clone());
+        status.insert("observedGeneration".into(), document.generation.into());
+        put_conditions(&mut status, &conditions)?;
+        put_last_handled(&mut status, document);
+        let told = conditions::transitions(&document.conditions, &conditions, Some(&verdict));
+        self.write_status(document, status, told).await?;
+        match verdict {
+            Verdict::Ready { .. } => Ok(Some(look_again)),
+            Verdict::NotReady(problem) => Err(problem),
+        }
+    }
+
+    /// An object that does not deserialize: said in its status, and let go if it is being deleted.
+    async fn report_unreadable(&self, metadata: &kube::core::ObjectMeta, error: &str) -> End {
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.context.client.clone(), &self.id.namespace, &self.resource);
+        let object = match api.get(&self.id.name).await {
+            Ok(object) => object,
+            Err(error) => return unless_stale("reading the object", &error),
+        };
+        let document = Document::of(&object, &self.resource)?;
+        let ours = metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
+        if metadata.deletion_timestamp.is_some() {
+            if !ours {
+                return Ok(None);
+            }
+            // Nobody can say what it asked for, so what is in the store is kept.
+            let others: Vec<_> =
+                metadata.finalizers.iter().flatten().filter(|other| *other != FINALIZER).collect();
+            let patch = json!({"metadata": {"finalizers": others, "resourceVersion": metadata.resource_version}});
+            if let Err(error) = api
+                .patch_metadata(&self.id.name, &PatchParams::default(), &Patch::Merge(patch))
+                .await
+            {
+                return unless_stale("removing the finalizer", &error);
+            }
+            let message =
+                "the object could not be read, so what it made is kept in the store, with its mark";
+            self.tell(&document, Notice::warning(Reason::Retained, message)).await;
+            return Ok(None);
+        }
+        let problem = Problem::terminal(
+            Reason::InvalidObject,
+            format!("the object cannot be read: {error}. Edit or delete it"),
+        );
+        self.report(&document, Err(problem)).await
+    }
+
+    /// Patches status if it differs, on condition that the object is the one that was read.
+    async fn write_status(
+        &self,
+        document: &Document,
+        status: Map<String, Value>,
+        told: Vec<Notice>,
+    ) -> Result<(), Problem> {
+        let Some(patch) = merge_patch(&document.status, &status) else { return Ok(()) };
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.context.client.clone(), &self.id.namespace, &self.resource);
+        let patch = json!({
+            "metadata": {"resourceVersion": document.resource_version},
+            "status": patch,
+        });
+        match api.patch_status(&self.id.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(_) => {
+                for notice in told {
+                    self.tell(document, notice).await;
+                }
+                Ok(())
+            }
+            Err(error) => unless_stale("writing status", &error).map(|_| ()),
+        }
+    }
+
+    /// Publishes an event. One that cannot be written fails nothing.
+    async fn tell(&self, document: &Document, notice: Notice) {
+        tracing::info!(reason = notice.reason, "{}", notice.message);
+        let event = KubeEvent {
+            type_: notice.type_,
+            reason: notice.reason,
+            // The API server takes at most 1024 bytes.
+            note: Some(notice.message.chars().take(250).collect()),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        if let Err(error) = self.context.recorder.publish(&event, &document.reference).await {
+            tracing::debug!(%error, "an event could not be written");
+        }
+    }
+}
+
+/// An object that changed or went in between is no problem: its watch wakes it.
+fn unless_stale(what: &str, error: &kube::Error) -> End {
+    if api_error::is_stale(error) {
+        tracing::debug!(what, "the object has changed; its newer state follows");
+        return Ok(None);
+    }
+    Err(api_error::problem(what, error))
+}
+
+/// An object as JSON, with the parts that the driver looks at.
+struct Document {
+    object: Value,
+    status: Map<String, Value>,
+    conditions: Vec<Condition>,
+    generation: i64,
+    resource_version: Option<String>,
+    reconcile_asked: Option<String>,
+    reference: k8s_openapi::api::core::v1::ObjectReference,
+}
+
+impl Document {
+    fn of<K: Resource + Serialize>(object: &K, kind: &K::DynamicType) -> Result<Self, Problem> {
+        let unreadable = |error: serde_json::Error| {
+            Problem::terminal(
+                Reason::InvalidObject,
+                format!("the object cannot be written as JSON: {error}"),
+            )
+        };
+        let reference = object.object_ref(kind);
+        let meta = object.meta();
+        let (generation, resource_version) =
+            (meta.generation.unwrap_or(0), meta.resource_version.clone());
+        let reconcile_asked = meta
+            .annotations
+            .as_ref()
+            .and_then(|annotations| annotations.get(RECONCILE_ANNOTATION))
+            .cloned();
+        let object = serde_json::to_value(object).map_err(unreadable)?;
+        let status = object.get("status").and_then(Value::as_object).cloned().unwrap_or_default();
+        // Conditions that somebody broke are made anew.
+        let conditions = status
+            .get("conditions")
+            .cloned()
+            .and_then(|c| serde_json::from_value(c).ok())
+            .unwrap_or_default();
+        Ok(Self {
+            object,
+            status,
+            conditions,
+            generation,
+            resource_version,
+            reconcile_asked,
+            reference,
+        })
+    }
+
+    /// Whether the operator has written this object's status before.
+    fn was_seen(&self) -> bool {
+        self.status
+            .get("observedGeneration")
+            .and_then(Value::as_i64)
+            .is_some_and(|generation| generation > 0)
+    }
+}
+
+fn put_conditions(
+    status: &mut Map<String, Value>,
+    conditions: &[Condition],
+) -> Result<(), Problem> {
+    let conditions = serde_json::to_value(conditions).map_err(|error| {
+        Problem::terminal(
+            Reason::InvalidObject,
+            format!("the conditions cannot be written as JSON: {error}"),
+        )
+    })?;
+    status.insert("conditions".into(), conditions);
+    Ok(())
+}
+
+fn put_last_handled(status: &mut Map<String, Value>, document: &Document) {
+    let mut handled =
+        document.status.get("lastHandled").and_then(Value::as_object).cloned().unwrap_or_default();
+    match &document.reconcile_asked {
+        Some(asked) => handled.insert("reconcile".into(), asked.clone().into()),
+        None => handled.remove("reconcile"),
+    };
+    if handled.is_empty() {
+        status.remove("lastHandled");
+    } else {
+        status.insert("lastHandled".into(), Value::Object(handled));
+    }
+}

@@ -1,0 +1,134 @@
+//! Which objects have to do with which: the links that wake an object when
+//! another one changes.
+//!
+//! Kept from the watches alone, so there is nothing to lose at a restart. It
+//! remembers the links of each object as it was last seen, so that both the old
+//! and the new end of a changed reference are woken.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
+
+/// The kinds that have to do with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the names are the kinds'")]
+pub enum Kind {
+    Tenant,
+    TenantProfile,
+    Namespace,
+    Role,
+    User,
+}
+
+/// An object of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Its Kubernetes namespace.
+    pub namespace: String,
+    /// Its `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectId {
+    /// The object of this name in this namespace.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What an object has to do with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Link {
+    /// It claims this tenant id.
+    Claims(String),
+    /// It uses this profile.
+    Uses(ObjectId),
+    /// It uses the platform's default profile, if there is one.
+    UsesDefault,
+    /// It is in this Tenant.
+    In(ObjectId),
+    /// It is in this Kubernetes namespace and refers to another one.
+    LooksOutOf(String),
+}
+
+/// The links of all objects that were seen.
+#[derive(Debug, Default)]
+pub struct Index {
+    objects: HashMap<(Kind, ObjectId), BTreeSet<Link>>,
+    linked: HashMap<Link, BTreeSet<(Kind, ObjectId)>>,
+}
+
+impl Index {
+    /// Sets the links of an object and answers those that it had.
+    pub fn set(&mut self, kind: Kind, id: &ObjectId, links: BTreeSet<Link>) -> BTreeSet<Link> {
+        let old = self.remove(kind, id);
+        for link in &links {
+            self.linked.entry(link.clone()).or_default().insert((kind, id.clone()));
+        }
+        self.objects.insert((kind, id.clone()), links);
+        old
+    }
+
+    /// Forgets an object and answers the links that it had.
+    pub fn remove(&mut self, kind: Kind, id: &ObjectId) -> BTreeSet<Link> {
+        let object = (kind, id.clone());
+        let links = self.objects.remove(&object).unwrap_or_default();
+        for link in &links {
+            if let Some(objects) = self.linked.get_mut(link) {
+                objects.remove(&object);
+                if objects.is_empty() {
+                    self.linked.remove(link);
+                }
+            }
+        }
+        links
+    }
+
+    /// The links of an object.
+    #[must_use]
+    pub fn links(&self, kind: Kind, id: &ObjectId) -> BTreeSet<Link> {
+        self.objects.get(&(kind, id.clone())).cloned().unwrap_or_default()
+    }
+
+    /// The objects with this link, in order.
+    pub fn with(&self, link: &Link) -> impl Iterator<Item = &(Kind, ObjectId)> {
+        self.linked.get(link).into_iter().flatten()
+    }
+
+    /// How many objects have this link.
+    #[must_use]
+    pub fn count(&self, link: &Link) -> usize {
+        self.linked.get(link).map_or(0, BTreeSet::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn follows_objects_as_they_change_and_go() {
+        let mut index = Index::default();
+        let (acme, gold, silver) = (
+            ObjectId::new("a", "acme"),
+            Link::Uses(ObjectId::new("p", "gold")),
+            Link::Uses(ObjectId::new("p", "silver")),
+        );
+        assert!(index.set(Kind::Tenant, &acme, BTreeSet::from([gold.clone()])).is_empty());
+        assert_eq!(index.count(&gold), 1);
+        let old = index.set(Kind::Tenant, &acme, BTreeSet::from([silver.clone()]));
+        assert_eq!(old, BTreeSet::from([gold.clone()]));
+        assert_eq!((index.count(&gold), index.count(&silver)), (0, 1));
+        assert_eq!(index.with(&silver).collect::<Vec<_>>(), [&(Kind::Tenant, acme.clone())]);
+        assert_eq!(index.remove(Kind::Tenant, &acme), BTreeSet::from([silver.clone()]));
+        assert_eq!(index.count(&silver), 0);
+        assert!(index.objects.is_empty() && index.linked.is_empty());
+    }
+}

@@ -1,0 +1,256 @@
+//! Watches one kind, fills its cache, and wakes whoever a change concerns.
+//!
+//! What is woken is decided from the links of the object as it was and as it is
+//! ([`super::index`]), after the cache has the change, so that nobody acts on an
+//! older state than the one that woke it.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Debug,
+    sync::Arc,
+};
+
+use futures::{StreamExt, TryStreamExt};
+use kube::{
+    Api, Resource, ResourceExt,
+    core::NamespaceResourceScope,
+    runtime::{
+        WatchStreamExt,
+        reflector::store::Writer,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{
+    backoff::Backoff,
+    cache::Guarded,
+    index::{Kind, Link, ObjectId},
+    view::View,
+};
+use crate::telemetry::Metrics;
+
+/// A watch is begun anew at least this often, in seconds: one that died silently
+/// is noticed within a minute.
+pub const WATCH_TIMEOUT: u32 = 50;
+
+/// A kind that is watched.
+pub trait Linked:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Which one it is.
+    const KIND: Kind;
+
+    /// What an object has to do with; `LooksOutOf` if it refers to another namespace.
+    fn links(&self) -> BTreeSet<Link>;
+}
+
+/// The queues of the controllers: by kind, and by namespace where each has its own.
+#[derive(Clone, Default)]
+pub struct Queues {
+    senders: HashMap<(Kind, Option<String>), UnboundedSender<ObjectId>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Queues {
+    /// No queues yet; what is added is counted in `metrics`.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { senders: HashMap::new(), metrics }
+    }
+
+    /// Adds the queue of a kind, in one namespace or in all.
+    pub fn add(
+        &mut self,
+        kind: Kind,
+        namespace: Option<String>,
+        sender: UnboundedSender<ObjectId>,
+    ) {
+        self.senders.insert((kind, namespace), sender);
+    }
+
+    /// Queues an object for a reconcile, if its kind has a controller.
+    pub fn wake(&self, kind: Kind, id: &ObjectId) {
+        let own = (kind, Some(id.namespace.clone()));
+        if let Some(sender) = self.senders.get(&own).or_else(|| self.senders.get(&(kind, None))) {
+            self.metrics.queued(name(kind), &id.to_string());
+            // An error means that the operator is stopping.
+            let _ = sender.send(id.clone());
+        }
+    }
+}
+
+/// The name of a kind's controller in metrics and logs.
+#[must_use]
+pub const fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Tenant => "tenant",
+        Kind::TenantProfile => "tenantprofile",
+        Kind::Namespace => "namespace",
+        Kind::Role => "role",
+        Kind::User => "user",
+    }
+}
+
+/// What an informer fills and wakes.
+#[derive(Clone)]
+pub struct Informer {
+    /// The view whose index it keeps.
+    pub view: Arc<View>,
+    /// Whom it wakes.
+    pub queues: Queues,
+    /// What it forgets when an object goes.
+    pub backoff: Arc<Backoff>,
+}
+
+impl Informer {
+    /// Watches objects of one kind until the operator stops.
+    pub async fn run<K: Linked>(self, api: Api<Guarded<K>>, mut writer: Writer<Guarded<K>>) {
+        let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
+        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut generations = HashMap::new();
+        let mut listed = HashMap::new();
+        loop {
+            let event = match events.try_next().await {
+                Ok(Some(event)) => event,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(kind = name(K::KIND), %error, "a watch failed and is begun again");
+                    continue;
+                }
+            };
+            writer.apply_watcher_event(&event);
+            match event {
+                Event::Init => listed.clear(),
+                Event::InitApply(object) => {
+                    // Told once the list is complete: until then the cache has the older one.
+                    let (old, _) = self.note(&object, &mut generations);
+                    listed.insert(id_of(&object), old);
+                }
+                Event::InitDone => {
+                    let gone: Vec<_> = generations
+                        .keys()
+                        .filter(|id| !listed.contains_key(*id))
+                        .cloned()
+                        .collect();
+                    for id in gone {
+                        generations.remove(&id);
+                        self.gone(K::KIND, &id);
+                    }
+                    for (id, old) in &listed {
+                        self.tell(K::KIND, id, old, true);
+                    }
+                }
+                Event::Apply(object) => {
+                    let (old, matters) = self.note(&object, &mut generations);
+                    self.tell(K::KIND, &id_of(&object), &old, matters);
+                }
+                Event::Delete(object) => {
+                    let id = id_of(&object);
+                    generations.remove(&id);
+                    self.gone(K::KIND, &id);
+                }
+            }
+        }
+    }
+
+    /// Takes the object's links into the index. Answers those that it had, and
+    /// whether anything but its status changed.
+    fn note<K: Linked>(
+        &self,
+        object: &Guarded<K>,
+        generations: &mut HashMap<ObjectId, Stamp>,
+    ) -> (BTreeSet<Link>, bool) {
+        let id = id_of(object);
+        let links = object.0.as_ref().map(Linked::links).unwrap_or_default();
+        let old = self.view.index().set(K::KIND, &id, links);
+        let stamp = Stamp {
+            uid: object.uid(),
+            generation: object.meta().generation,
+            deleting: object.meta().deletion_timestamp.is_some(),
+        };
+        let matters = generations.insert(id, stamp.clone()) != Some(stamp);
+        (old, matters)
+    }
+
+    fn gone(&self, kind: Kind, id: &ObjectId) {
+        self.backoff.forget(kind, id);
+        let old = self.view.index().remove(kind, id);
+        self.tell(kind, id, &old, true);
+    }
+
+    /// Wakes the object itself and whoever its change concerns. A change of
+    /// status alone concerns nobody else.
+    fn tell(&self, kind: Kind, id: &ObjectId, old: &BTreeSet<Link>, matters: bool) {
+        self.queues.wake(kind, id);
+        if !matters {
+            return;
+        }
+        let index = self.view.index();
+        match kind {
+            Kind::TenantProfile => {
+                for link in self.view.links_to_profile(id) {
+                    for (kind, user) in index.with(&link) {
+                        self.queues.wake(*kind, user);
+                    }
+                }
+            }
+            Kind::Tenant => {
+                for link in old.iter().chain(&index.links(kind, id)) {
+                    match link {
+                        // Profiles count their tenants.
+                        Link::Uses(profile) => self.queues.wake(Kind::TenantProfile, profile),
+                        Link::UsesDefault => {
+                            if let Some(profile) = &self.view.default_profile {
+                                self.queues.wake(Kind::TenantProfile, profile);
+                            }
+                        }
+                        // A name may be free now.
+                        Link::Claims(_) => {
+                            for (kind, other) in index.with(link).filter(|(_, other)| other != id) {
+                                self.queues.wake(*kind, other);
+                            }
+                        }
+                        Link::In(_) | Link::LooksOutOf(_) => {}
+                    }
+                }
+            }
+            Kind::Namespace | Kind::Role | Kind::User => {
+                for link in old.iter().chain(&index.links(kind, id)) {
+                    // A Tenant's deletion may wait for it.
+                    if let Link::In(tenant) = link
+                        && self.is_deleting(tenant)
+                    {
+                        self.queues.wake(Kind::Tenant, tenant);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_deleting(&self, tenant: &ObjectId) -> bool {
+        self.view
+            .tenants
+            .get_guarded(tenant)
+            .is_some_and(|tenant| tenant.meta().deletion_timestamp.is_some())
+    }
+}
+
+/// What changes when an object changes in more than its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    uid: Option<String>,
+    generation: Option<i64>,
+    deleting: bool,
+}
+
+fn id_of<K: Resource>(object: &K) -> ObjectId {
+    ObjectId::new(object.namespace().unwrap_or_default(), object.name_any())
+}

@@ -1,0 +1,28 @@
+//! The controllers: one file a kind over one shared [`driver`].
+//!
+//! A controller's file reads: resolve references, decide (pure), apply to the
+//! store, report. What it resolves it finds in the [`view`]; what it reports the
+//! driver writes.
+
+mod api_error;
+mod backoff;
+mod cache;
+mod children;
+mod clock;
+mod conditions;
+mod context;
+mod driver;
+mod index;
+mod informer;
+mod patch;
+mod profile;
+mod run;
+mod start;
+mod tenant;
+mod throttle;
+mod view;
+
+pub use clock::{Clock, SystemClock};
+pub use context::Options;
+pub use run::run;
+pub use start::{StartError, check_access, owner_id};

@@ -1,0 +1,72 @@
+//! TenantProfiles: nothing of theirs is in the store; they say whether they hold and who uses them.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::{
+    context::Context,
+    driver::{Controlled, Notice, Outcome, Verdict},
+    index::{Kind, Link, ObjectId},
+    informer::Linked,
+};
+use crate::{
+    api::TenantProfile,
+    policy::{Problem, Reason},
+};
+
+impl Linked for TenantProfile {
+    const KIND: Kind = Kind::TenantProfile;
+
+    fn links(&self) -> BTreeSet<Link> {
+        BTreeSet::new()
+    }
+}
+
+#[async_trait]
+impl Controlled for TenantProfile {
+    const IN_STORE: bool = false;
+
+    async fn reconcile(&self, id: &ObjectId, context: &Context) -> Result<Outcome, Problem> {
+        let plan = self.spec.plan.clone().unwrap_or_else(|| id.name.clone());
+        let (tenants, look_again) = self.count(id, context);
+        let status = Map::from_iter([
+            ("plan".to_owned(), Value::from(plan)),
+            ("tenants".to_owned(), Value::from(tenants)),
+        ]);
+        Ok(Outcome {
+            status,
+            verdict: Verdict::Ready {
+                reason: Reason::Accepted,
+                message: "tenants can use this profile".into(),
+            },
+            also: Vec::new(),
+            notices: Vec::new(),
+            look_again,
+        })
+    }
+
+    async fn clean_up(&self, _: &ObjectId, _: &Context) -> Result<Vec<Notice>, Problem> {
+        Ok(Vec::new())
+    }
+}
+
+impl TenantProfile {
+    /// The Tenants that use it, written at most once a second; and when to look again if it is too soon.
+    fn count(&self, id: &ObjectId, context: &Context) -> (i64, Option<Duration>) {
+        let count = i64::try_from(context.view.users_of_profile(id)).unwrap_or(i64::MAX);
+        match self.status.as_ref().and_then(|status| status.tenants) {
+            Some(before) if before != count => {
+                match context.throttle.turn(Kind::TenantProfile, id, Instant::now()) {
+                    Ok(()) => (count, None),
+                    Err(wait) => (before, Some(wait)),
+                }
+            }
+            _ => (count, None),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Runs the operator: informers fill the caches, then the controllers start.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    convert::Infallible,
+    fmt::Debug,
+    future::Future,
+    sync::{Arc, Mutex, RwLock},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::PartialObjectMeta,
+    runtime::{
+        WatchStreamExt,
+        controller::{Action, Config, applier},
+        events::{Recorder, Reporter},
+        reflector::{ObjectRef, Store as CacheReader, store::Writer},
+        watcher::{self, Event, watcher},
+    },
+};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinSet,
+};
+
+use super::{
+    backoff::Backoff,
+    cache::{Cache, Guarded},
+    clock::Clock,
+    context::{Context, Options},
+    driver::{self, Controlled},
+    index::{Kind, Link, ObjectId},
+    informer::{Informer, Linked, Queues, WATCH_TIMEOUT},
+    start::{known_labels, scopes},
+    throttle::Throttle,
+    view::View,
+};
+use crate::{
+    api::{Tenant, TenantProfile},
+    store::Store,
+    telemetry::{Health, Measured, Metrics},
+};
+
+/// Runs the operator until `stop` is done; reconciles that are under way are finished.
+///
+/// The clock is injected: tests turn it, the binary passes [`super::SystemClock`].
+pub async fn run(
+    client: Client,
+    store: Arc<dyn Store>,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    health: Health,
+    stop: impl Future<Output = ()> + Clone + Send + 'static,
+) {
+    let shards: Vec<Option<String>> = if options.watch_namespaces.is_empty() {
+        vec![None]
+    } else {
+        options.watch_namespaces.iter().cloned().map(Some).collect()
+    };
+    let (tenants, tenant_writers) = Cache::new(shards.len());
+    let (profiles, profile_writers) = Cache::new(shards.len());
+    let (namespaces, namespace_writers) = Cache::new(shards.len());
+    let (roles, role_writers) = Cache::new(shards.len());
+    let (users, user_writers) = Cache::new(shards.len());
+    let readers = (readers(&tenant_writers), readers(&profile_writers));
+    let view = Arc::new(View {
+        tenants,
+        profiles,
+        namespaces,
+        roles,
+        users,
+        index: Mutex::default(),
+        labels: RwLock::new(
+            options
+                .watch_namespaces
+                .iter()
+                .map(|name| (name.clone(), known_labels(name)))
+                .collect(),
+        ),
+        default_profile: options
+            .default_profile
+            .as_ref()
+            .map(|(namespace, name)| ObjectId::new(namespace, name)),
+    });
+
+    let mut queues = Queues::new(metrics.clone());
+    let tenant_queues = add_queues(&mut queues, Kind::Tenant, &shards);
+    let profile_queues = add_queues(&mut queues, Kind::TenantProfile, &shards);
+    let backoff = Arc::new(Backoff::default());
+    let informer = Informer { view: view.clone(), queues, backoff: backoff.clone() };
+
+    let mut background = JoinSet::new();
+    let spaces = &options.watch_namespaces;
+    inform(&mut background, &informer, &client, spaces, tenant_writers);
+    inform(&mut background, &informer, &client, spaces, profile_writers);
+    inform(&mut background, &informer, &client, spaces, namespace_writers);
+    inform(&mut background, &informer, &client, spaces, role_writers);
+    inform(&mut background, &informer, &client, spaces, user_writers);
+    let labels_known = if spaces.is_empty() {
+        let (known, labels_known) = tokio::sync::oneshot::channel();
+        background.spawn(watch_labels(client.clone(), informer.clone(), known));
+        labels_known.map(|_| ()).left_future()
+    } else {
+        futures::future::ready(()).right_future()
+    };
+    background.spawn(health.clone().beat());
+
+    let filled = async {
+        view.tenants.filled().await;
+        view.profiles.filled().await;
+        view.namespaces.filled().await;
+        view.roles.filled().await;
+        view.users.filled().await;
+        labels_known.await;
+    };
+    tokio::select! {
+        () = filled => {}
+        () = stop.clone() => return,
+    }
+    health.set_ready();
+    tracing::info!(
+        owner = options.owner,
+        store = store.kind(),
+        "the caches are filled; reconciling"
+    );
+
+    let context = Arc::new(Context {
+        recorder: Recorder::new(client.clone(), Reporter::from("keyreeve")),
+        client,
+        store: Arc::new(Measured::new(store, metrics.clone())),
+        view,
+        clock,
+        options,
+        metrics,
+        backoff,
+        throttle: Throttle::default(),
+    });
+    let mut controllers = JoinSet::new();
+    for (reader, queue) in readers.0.into_iter().zip(tenant_queues) {
+        controllers.spawn(control::<Tenant>(context.clone(), reader, queue, stop.clone()));
+    }
+    for (reader, queue) in readers.1.into_iter().zip(profile_queues) {
+        controllers.spawn(control::<TenantProfile>(context.clone(), reader, queue, stop.clone()));
+    }
+    while controllers.join_next().await.is_some() {}
+    tracing::info!("stopped: every reconcile that was under way has ended");
+}
+
+fn readers<K: Resource<DynamicType = ()> + Clone + Debug + 'static>(
+    writers: &[Writer<Guarded<K>>],
+) -> Vec<CacheReader<Guarded<K>>> {
+    writers.iter().map(Writer::as_reader).collect()
+}
+
+fn add_queues(
+    queues: &mut Queues,
+    kind: Kind,
+    shards: &[Option<String>],
+) -> Vec<UnboundedReceiver<ObjectId>> {
+    shards
+        .iter()
+        .map(|shard| {
+            let (sender, receiver) = unbounded_channel();
+            queues.add(kind, shard.clone(), sender);
+            receiver
+        })
+        .collect()
+}
+
+fn inform<K: Linked>(
+    background: &mut JoinSet<()>,
+    informer: &Informer,
+    client: &Client,
+    namespaces: &[String],
+    writers: Vec<Writer<Guarded<K>>>,
+) {
+    for (api, writer) in scopes(client, namespaces).into_iter().zip(writers) {
+        background.spawn(informer.clone().run::<K>(api, writer));
+    }
+}
+
+/// Reconciles the objects of one kind that the queue names, until `stop` is done.
+async fn control<K: Controlled>(
+    context: Arc<Context>,
+    reader: CacheReader<Guarded<K>>,
+    queue: UnboundedReceiver<ObjectId>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let queue = stream::unfold(queue, async |mut queue| {
+        let id = queue.recv().await?;
+        Some((
+            Ok::<_, Infallible>(ObjectRef::<Guarded<K>>::new(&id.name).within(&id.namespace)),
+            queue,
+        ))
+    })
+    .boxed()
+    .take_until(stop.boxed());
+    let config = Config::default().concurrency(context.options.max_concurrent_reconciles);
+    applier(
+        |object, context| {
+            // A task of its own: one that panics or computes for long harms no other.
+            tokio::spawn(driver::reconcile::<K>(object, context)).map(|end| {
+                end.or_else(|error| {
+                    tracing::error!(%error, "a reconcile broke off; it is tried again");
+                    Ok::<_, Infallible>(Action::requeue(Duration::from_secs(30)))
+                })
+            })
+        },
+        |_, error, _| match *error {},
+        context,
+        reader,
+        queue,
+        config,
+    )
+    // What is left are objects that went in the meantime.
+    .for_each(async |_| {})
+    .await;
+}
+
+/// Follows the labels of all Kubernetes namespaces, for `allowedFrom.matchLabels`.
+async fn watch_labels(client: Client, informer: Informer, known: tokio::sync::oneshot::Sender<()>) {
+    let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
+    let mut events = watcher(Api::<PartialObjectMeta<KubeNamespace>>::all(client), config)
+        .default_backoff()
+        .boxed();
+    let mut known = Some(known);
+    let mut listed = HashMap::new();
+    loop {
+        match events.try_next().await {
+            Ok(Some(Event::Init)) => listed.clear(),
+            Ok(Some(Event::InitApply(namespace))) => {
+                listed.insert(namespace.name_any(), namespace.labels().clone());
+            }
+            Ok(Some(Event::InitDone)) => {
+                for (name, labels) in std::mem::take(&mut listed) {
+                    set_labels(&informer, name, Some(&labels));
+                }
+                if let Some(known) = known.take() {
+                    let _ = known.send(());
+                }
+            }
+            Ok(Some(Event::Apply(namespace))) => {
+                set_labels(&informer, namespace.name_any(), Some(namespace.labels()));
+            }
+            Ok(Some(Event::Delete(namespace))) => set_labels(&informer, namespace.name_any(), None),
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the watch on namespaces failed and is begun again");
+            }
+        }
+    }
+}
+
+/// Takes in a namespace's labels and wakes who refers from it to another namespace.
+fn set_labels(informer: &Informer, name: String, labels: Option<&BTreeMap<String, String>>) {
+    let before = {
+        let Ok(mut all) = informer.view.labels.write() else { return };
+        match labels {
+            Some(labels) => all.insert(name.clone(), labels.clone()),
+            None => all.remove(&name),
+        }
+    };
+    if before.as_ref() != labels {
+        for (kind, id) in informer.view.index().with(&Link::LooksOutOf(name)) {
+            informer.queues.wake(*kind, id);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Tenants: resolve the profile, decide what is in force, apply it to the store, report.
+
+mod desired;
+mod report;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use kube::ResourceExt;
+use serde_json::Value;
+
+use super::{
+    context::Context,
+    driver::{Controlled, Notice, Outcome},
+    index::{Kind, Link, ObjectId},
+    informer::Linked,
+    view::{Member, Profile, target},
+};
+use crate::{
+    api::{AdoptionPolicy, DeletionPolicy, Tenant},
+    policy::{
+        Problem, Reason,
+        claim::{self, Claim},
+        effective,
+    },
+    store::{self, Applied, Deleted, Desired, Expected, Key, Record, State, TenantState},
+};
+use desired::Memo;
+use report::Report;
+
+impl Tenant {
+    /// The tenant id in force.
+    #[must_use]
+    pub fn tenant_id(&self) -> String {
+        self.spec.tenant_id.clone().unwrap_or_else(|| self.name_any())
+    }
+}
+
+impl Linked for Tenant {
+    const KIND: Kind = Kind::Tenant;
+
+    fn links(&self) -> BTreeSet<Link> {
+        let namespace = self.namespace().unwrap_or_default();
+        let mut links = BTreeSet::from([Link::Claims(self.tenant_id())]);
+        if let Some(reference) = &self.spec.profile_ref {
+            let profile = target(reference, &namespace);
+            if profile.namespace != namespace {
+                links.insert(Link::LooksOutOf(namespace));
+            }
+            links.insert(Link::Uses(profile));
+        } else {
+            links.insert(Link::UsesDefault);
+        }
+        links
+    }
+}
+
+#[async_trait]
+impl Controlled for Tenant {
+    const IN_STORE: bool = true;
+
+    async fn reconcile(&self, id: &ObjectId, context: &Context) -> Result<Outcome, Problem> {
+        // Resolve.
+        let tenant_id = self.tenant_id();
+        let profile = context.view.profile_of(self.spec.profile_ref.as_ref(), &id.namespace);
+        let record = context
+            .store
+            .observe(&Key::Tenant { tenant: tenant_id.clone() })
+            .await
+            .map_err(problem)?;
+
+        // Decide.
+        let claim = self.claim(id, &tenant_id, record.as_ref(), context)?;
+        let found = record.as_ref().and_then(tenant_state);
+        let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
+        memo.adopted |= claim == Claim::Adopt;
+        let (document, waits_for) = match &profile {
+            Profile::None => (self.decide(None, found, &memo, context)?, None),
+            Profile::Found(profile) => (self.decide(Some(profile), found, &memo, context)?, None),
+            // What was in force stays in force; a tenant that never had anything waits.
+            Profile::Unavailable(problem) => match memo.document.clone() {
+                Some(document) => (document, Some(problem.clone())),
+                None => return Err(problem.clone()),
+            },
+        };
+        let now = context.clock.now();
+        let state = desired::state(self, &tenant_id, &document, found, &mut memo, now);
+        memo.remember(&document);
+
+        // Apply.
+        let desired = Desired {
+            state: State::Tenant(state.clone()),
+            mark: context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default()),
+            memo: memo.write(),
+        };
+        let applied =
+            context.store.apply(&desired, &expected(record.as_ref())).await.map_err(problem)?;
+
+        // Report.
+        Ok(Report {
+            tenant: self,
+            state: &state,
+            document: &document,
+            claim: &claim,
+            applied: &applied,
+            drifted: record.as_ref().is_some_and(|record| record.drifted),
+            was_lost: applied == Applied::Created && self.was_in(context.store.as_ref()),
+            waits_for,
+            store: context.store.as_ref(),
+            now,
+        }
+        .outcome())
+    }
+
+    async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
+        let tenant_id = self.tenant_id();
+        if self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain) == DeletionPolicy::Retain {
+            let message = format!(
+                "tenant {tenant_id} is kept in the store, with its mark: a Tenant of the same namespace and name takes it up again"
+            );
+            return Ok(vec![if self.deletion_waited() {
+                Notice::warning(Reason::Retained, message)
+            } else {
+                Notice::normal(Reason::Retained, message)
+            }]);
+        }
+        let members = context.view.members(self, id);
+        if !members.is_empty() {
+            return Err(blocked_by(&members));
+        }
+        let mark = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
+        let deleted = context
+            .store
+            .delete(&Key::Tenant { tenant: tenant_id.clone() }, &mark)
+            .await
+            .map_err(problem)?;
+        Ok(vec![match deleted {
+            Deleted::Removed => Notice::normal(
+                Reason::Removed,
+                format!("tenant {tenant_id} is gone from the store"),
+            ),
+            Deleted::NotThere => {
+                Notice::normal(Reason::Removed, format!("tenant {tenant_id} was not in the store"))
+            }
+            Deleted::NotOurs(_) => Notice::normal(
+                Reason::LeftAlone,
+                format!(
+                    "tenant {tenant_id} in the store was not made by this object, and was left alone"
+                ),
+            ),
+        }])
+    }
+}
+
+impl Tenant {
+    /// Whether this Tenant may have the tenant id, and how it comes to it.
+    fn claim(
+        &self,
+        id: &ObjectId,
+        tenant_id: &str,
+        record: Option<&Record>,
+        context: &Context,
+    ) -> Result<Claim, Problem> {
+        let me = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
+        let there = record.map(|record| record.mark.as_ref());
+        let claimants = context.view.claimants(tenant_id);
+        let holder_exists = there.flatten().is_some_and(|mark| {
+            claimants.iter().any(|other| {
+                other.namespace().as_deref() == Some(&mark.namespace)
+                    && other.name_any() == mark.name
+            })
+        });
+        let what = format!("tenant {tenant_id}");
+        let claim = claim::decide(
+            &me,
+            there,
+            claim::Rules {
+                what: &what,
+                adopt: self.spec.adoption_policy == Some(AdoptionPolicy::Adopt),
+                adoptable: context.options.adoptable.is_match(tenant_id),
+                take_over_from: &context.options.take_over_from,
+                holder_exists,
+            },
+        )?;
+        if claim != Claim::Keep
+            && let Some(first) =
+                claimants.iter().find(|other| other.uid() != self.uid() && other.precedes(self))
+        {
+            let holder = if first.namespace() == self.namespace() {
+                format!(
+                    "taken by Tenant {}, which is older: choose another tenantId, or delete it",
+                    first.name_any()
+                )
+            } else {
+                "taken: choose another tenantId".into()
+            };
+            return Err(Problem::terminal(
+                Reason::Conflict,
+                format!("tenant {tenant_id} is {holder}"),
+            ));
+        }
+        Ok(claim)
+    }
+
+    /// Of two that claim what nobody has yet: the oldest, then the lowest UID.
+    fn precedes(&self, other: &Self) -> bool {
+        let order = |tenant: &Self| (tenant.creation_timestamp().map(|time| time.0), tenant.uid());
+        order(self) < order(other)
+    }
+
+    fn decide(
+        &self,
+        profile: Option<&crate::api::TenantProfile>,
+        found: Option<&TenantState>,
+        memo: &Memo,
+        context: &Context,
+    ) -> Result<effective::Document, Problem> {
+        let profile_name = profile.map(ResourceExt::name_any).unwrap_or_default();
+        effective::decide(effective::Inputs {
+            tenant: &self.spec,
+            profile: profile.map(|profile| (profile_name.as_str(), &profile.spec)),
+            found: found.filter(|_| memo.adopted).map(|found| effective::Found {
+                settings: &found.settings,
+                keystore: &found.keystore,
+                ever_set: &memo.ever_set,
+            }),
+            support: &|path: &str, value: &Value| context.store.support(path, value),
+        })
+    }
+
+    /// Whether status says that this store had the tenant.
+    fn was_in(&self, store: &dyn store::Store) -> bool {
+        let reference = self.status.as_ref().and_then(|status| status.store.as_ref());
+        reference
+            .is_some_and(|reference| reference.kind == store.kind() && reference.id == store.id())
+    }
+
+    /// Whether status says that the deletion could not be done at once.
+    fn deletion_waited(&self) -> bool {
+        let conditions =
+            self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let deleted_at = self.metadata.generation.unwrap_or(0);
+        conditions.iter().any(|condition| {
+            condition.type_ == "Reconciling"
+                && (condition.reason == Reason::DeletionBlocked.as_str()
+                    || condition.reason == Reason::StoreUnavailable.as_str()
+                        && condition.observed_generation < deleted_at)
+        })
+    }
+}
+
+fn blocked_by(members: &[Member]) -> Problem {
+    let named: Vec<_> =
+        members.iter().take(10).map(|member| format!("{:?} {}", member.kind, member.id)).collect();
+    let more = members.len().saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Problem::waiting(
+        Reason::DeletionBlocked,
+        format!(
+            "the deletion waits for what is in the tenant: {}{more}. Delete them, or set deletionPolicy: Retain",
+            named.join(", ")
+        ),
+    )
+}
+
+fn tenant_state(record: &Record) -> Option<&TenantState> {
+    match &record.state {
+        State::Tenant(state) => Some(state),
+        _ => None,
+    }
+}
+
+fn expected(record: Option<&Record>) -> Expected {
+    match record.map(|record| record.mark.clone()) {
+        None => Expected::Absent,
+        Some(None) => Expected::Unmarked,
+        Some(Some(mark)) => Expected::Marked(mark),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "reads as map_err(problem)")]
+fn problem(error: store::Error) -> Problem {
+    Problem { class: error.class(), reason: error.reason(), message: error.to_string() }
+}

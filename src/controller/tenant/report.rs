@@ -1,0 +1,170 @@
+//! What a Tenant's status says of a reconcile, and what there is to tell.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::{
+    api::{Effective, EffectiveSubscription, StoreReference, Tenant, TenantStatus},
+    controller::{
+        conditions::Also,
+        driver::{Notice, Outcome, Verdict},
+    },
+    policy::{
+        Problem, Reason,
+        claim::Claim,
+        effective::Document,
+        subscription::{self, Standing},
+    },
+    store::{Applied, Store, TenantState},
+};
+
+/// What a reconcile found and did.
+pub struct Report<'a> {
+    pub tenant: &'a Tenant,
+    pub state: &'a TenantState,
+    pub document: &'a Document,
+    pub claim: &'a Claim,
+    pub applied: &'a Applied,
+    /// Another hand had changed the tenant in the store.
+    pub drifted: bool,
+    /// The store had the tenant and has it no more.
+    pub was_lost: bool,
+    /// The profile is missing, and what was in force stays in force.
+    pub waits_for: Option<Problem>,
+    pub store: &'a dyn Store,
+    pub now: Timestamp,
+}
+
+impl Report<'_> {
+    /// The outcome of the reconcile.
+    pub fn outcome(self) -> Outcome {
+        let (standing, notices) = (self.standing(), self.notices());
+        Outcome {
+            status: self.status(),
+            also: self.also(standing),
+            notices,
+            look_again: match standing {
+                Standing::Until(end) => Duration::try_from(end.duration_since(self.now)).ok(),
+                Standing::Unlimited | Standing::Expired(_) => None,
+            },
+            verdict: match self.waits_for {
+                Some(problem) => Verdict::NotReady(problem),
+                None => Verdict::Ready {
+                    reason: Reason::Synced,
+                    message: format!("tenant {} is in the store as declared", self.state.tenant_id),
+                },
+            },
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        subscription::standing(self.tenant.spec.subscription.as_ref(), self.now)
+    }
+
+    fn status(&self) -> Map<String, Value> {
+        let before = self.tenant.status.clone().unwrap_or_default();
+        let status = TenantStatus {
+            tenant_id: Some(self.state.tenant_id.clone()),
+            short_id: Some(self.state.short_id.clone()),
+            enabled: Some(self.state.enabled),
+            keystore: before.keystore,
+            user_count: before.user_count,
+            admin_username: before.admin_username,
+            effective: Some(self.effective()),
+            unenforced: self.document.unenforced.clone(),
+            overridden: self.document.overridden.clone(),
+            store: Some(StoreReference {
+                kind: self.store.kind().into(),
+                id: self.store.id().into(),
+            }),
+            // The driver's.
+            observed_generation: 0,
+            conditions: Vec::new(),
+            last_handled: None,
+        };
+        match serde_json::to_value(status) {
+            Ok(Value::Object(status)) => status,
+            _ => Map::new(),
+        }
+    }
+
+    /// What is in force, without the values that may be long or private.
+    fn effective(&self) -> Effective {
+        let mut settings = self.document.typed_settings();
+        let variables = settings.environment_variables.take().unwrap_or_default();
+        let own = self.tenant.spec.subscription.clone().unwrap_or_default();
+        Effective {
+            settings,
+            environment_variables: variables.into_iter().map(|variable| variable.name).collect(),
+            subscription: EffectiveSubscription {
+                plan: self.document.plan.clone(),
+                plan_details: self.document.plan_details.clone(),
+                issued_at: own.issued_at,
+                expires_at: own.expires_at,
+                metadata: own.metadata.unwrap_or_default().into_keys().collect(),
+            },
+            keystore: self.document.typed_keystore(),
+            sources: self.document.sources.clone(),
+        }
+    }
+
+    fn also(&self, standing: Standing) -> Vec<Also> {
+        let mut also = Vec::new();
+        if let Standing::Expired(end) = standing {
+            also.push(Also {
+                type_: "Suspended",
+                reason: Reason::SubscriptionExpired,
+                message: format!(
+                    "the subscription expired at {end}: the tenant is disabled in the store, with its data kept. Renew spec.subscription.expiresAt"
+                ),
+            });
+        }
+        let unenforced = self.document.unenforced_protection();
+        if !unenforced.is_empty() {
+            also.push(Also {
+                type_: "PartiallyEnforced",
+                reason: Reason::NotEnforced,
+                message: format!("the store does not enforce {}", unenforced.join(", ")),
+            });
+        }
+        also
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        let tenant_id = &self.state.tenant_id;
+        let mut notices = Vec::new();
+        match self.claim {
+            Claim::Adopt => notices.push(Notice::normal(
+                Reason::Adopted,
+                format!("tenant {tenant_id} was adopted: what is not set stays as found"),
+            )),
+            Claim::TakeOver => {
+                notices.push(Notice::normal(
+                    Reason::TakenOver,
+                    format!("tenant {tenant_id} was taken over from its former mark"),
+                ));
+            }
+            Claim::Create | Claim::Keep => {}
+        }
+        if self.was_lost {
+            notices.push(Notice::warning(
+                Reason::DriftCorrected,
+                format!("tenant {tenant_id} was not in the store any more and was made anew"),
+            ));
+        }
+        if self.drifted
+            && let Applied::Updated(fields) = self.applied
+        {
+            notices.push(Notice::warning(
+                Reason::DriftCorrected,
+                format!(
+                    "another hand had changed tenant {tenant_id} in the store; put right: {}",
+                    fields.join(", ")
+                ),
+            ));
+        }
+        notices
+    }
+}

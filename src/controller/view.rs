@@ -1,0 +1,203 @@
+//! The one read-only view of all objects, through which every reference is
+//! resolved. Backed by the controllers' caches.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use super::{
+    cache::Cache,
+    index::{Index, Kind, Link, ObjectId},
+};
+use crate::{
+    api::{Namespace, ObjectReference, ReferrerKind, Role, Tenant, TenantProfile, User},
+    policy::{Problem, Reason, grant},
+};
+
+/// All objects as the watches last saw them.
+pub struct View {
+    pub(super) tenants: Cache<Tenant>,
+    pub(super) profiles: Cache<TenantProfile>,
+    pub(super) namespaces: Cache<Namespace>,
+    pub(super) roles: Cache<Role>,
+    pub(super) users: Cache<User>,
+    pub(super) index: Mutex<Index>,
+    pub(super) labels: RwLock<HashMap<String, BTreeMap<String, String>>>,
+    pub(super) default_profile: Option<ObjectId>,
+}
+
+/// The profile that holds for a Tenant.
+pub enum Profile {
+    /// It has none: no limits.
+    None,
+    /// This one.
+    Found(Box<TenantProfile>),
+    /// It is missing or forbidden.
+    Unavailable(Problem),
+}
+
+/// An object in a tenant that may hold back the tenant's deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its kind.
+    pub kind: Kind,
+    /// Which one.
+    pub id: ObjectId,
+}
+
+/// Where a reference from an object in `namespace` leads.
+#[must_use]
+pub fn target(reference: &ObjectReference, namespace: &str) -> ObjectId {
+    ObjectId::new(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)
+}
+
+impl View {
+    /// The lock on the index; what a panicking holder left behind is still in order.
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The labels of a Kubernetes namespace, as far as they are known.
+    #[must_use]
+    pub fn labels_of(&self, namespace: &str) -> BTreeMap<String, String> {
+        let labels = self.labels.read().unwrap_or_else(PoisonError::into_inner);
+        labels.get(namespace).cloned().unwrap_or_default()
+    }
+
+    /// The profile that a Tenant in `namespace` uses, if any.
+    #[must_use]
+    pub fn profile_id(
+        &self,
+        reference: Option<&ObjectReference>,
+        namespace: &str,
+    ) -> Option<ObjectId> {
+        reference
+            .map(|reference| target(reference, namespace))
+            .or_else(|| self.default_profile.clone())
+    }
+
+    /// Resolves the profile of a Tenant in `namespace`.
+    ///
+    /// The platform's default profile needs no grant. In another namespace,
+    /// missing and forbidden are answered alike.
+    #[must_use]
+    pub fn profile_of(&self, reference: Option<&ObjectReference>, namespace: &str) -> Profile {
+        let Some(id) = self.profile_id(reference, namespace) else { return Profile::None };
+        let found = self.profiles.get(&id);
+        if reference.is_none() {
+            return found.map_or_else(
+                || {
+                    Profile::Unavailable(Problem::waiting(
+                        Reason::ProfileNotFound,
+                        "the platform's default TenantProfile is not there: ask the platform, or set spec.profileRef",
+                    ))
+                },
+                |profile| Profile::Found(Box::new(profile)),
+            );
+        }
+        let labels = self.labels_of(namespace);
+        let from = grant::From { namespace, labels: &labels };
+        match found {
+            Some(profile)
+                if grant::allows(
+                    &id.namespace,
+                    profile.spec.allowed_from.as_deref().unwrap_or_default(),
+                    from,
+                ) =>
+            {
+                Profile::Found(Box::new(profile))
+            }
+            _ if id.namespace == namespace => Profile::Unavailable(Problem::waiting(
+                Reason::ProfileNotFound,
+                format!(
+                    "spec.profileRef: TenantProfile {} is not there: create it, or change spec.profileRef",
+                    id.name
+                ),
+            )),
+            _ => Profile::Unavailable(Problem::waiting(
+                Reason::NotAllowed,
+                format!(
+                    "spec.profileRef: TenantProfile {id} is not there, or its allowedFrom does not name the namespace {namespace}: ask its owner, or change spec.profileRef"
+                ),
+            )),
+        }
+    }
+
+    /// How many Tenants use a profile.
+    #[must_use]
+    pub fn users_of_profile(&self, id: &ObjectId) -> usize {
+        let index = self.index();
+        self.links_to_profile(id).iter().map(|link| index.count(link)).sum()
+    }
+
+    /// The links of the Tenants that use a profile.
+    pub(super) fn links_to_profile(&self, id: &ObjectId) -> Vec<Link> {
+        let mut links = vec![Link::Uses(id.clone())];
+        if self.default_profile.as_ref() == Some(id) {
+            links.push(Link::UsesDefault);
+        }
+        links
+    }
+
+    /// The Tenants that claim a tenant id.
+    #[must_use]
+    pub fn claimants(&self, tenant_id: &str) -> Vec<Tenant> {
+        let ids: Vec<_> =
+            self.index().with(&Link::Claims(tenant_id.into())).map(|(_, id)| id.clone()).collect();
+        ids.iter().filter_map(|id| self.tenants.get(id)).collect()
+    }
+
+    /// The objects in a Tenant that are not being deleted themselves and that the Tenant allows.
+    #[must_use]
+    pub fn members(&self, tenant: &Tenant, id: &ObjectId) -> Vec<Member> {
+        let linked: Vec<_> = self.index().with(&Link::In(id.clone())).cloned().collect();
+        linked
+            .into_iter()
+            .filter(|(kind, member)| {
+                let (deleting, referrer) = match kind {
+                    Kind::Namespace => {
+                        (is_deleting(&self.namespaces, member), ReferrerKind::Namespace)
+                    }
+                    Kind::Role => (is_deleting(&self.roles, member), ReferrerKind::Role),
+                    Kind::User => (is_deleting(&self.users, member), ReferrerKind::User),
+                    Kind::Tenant | Kind::TenantProfile => return false,
+                };
+                deleting == Some(false) && self.allows(tenant, id, member, referrer)
+            })
+            .map(|(kind, id)| Member { kind, id })
+            .collect()
+    }
+
+    /// Whether a Tenant lets objects of this kind in that namespace refer to it.
+    fn allows(
+        &self,
+        tenant: &Tenant,
+        id: &ObjectId,
+        member: &ObjectId,
+        kind: ReferrerKind,
+    ) -> bool {
+        let grants: Vec<_> = tenant
+            .spec
+            .allowed_from
+            .iter()
+            .flatten()
+            .filter_map(|grant| grant.for_kind(kind))
+            .collect();
+        let labels = self.labels_of(&member.namespace);
+        grant::allows(
+            &id.namespace,
+            &grants,
+            grant::From { namespace: &member.namespace, labels: &labels },
+        )
+    }
+}
+
+/// Whether an object is being deleted; none if it is not there.
+fn is_deleting<K>(cache: &Cache<K>, id: &ObjectId) -> Option<bool>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug,
+{
+    use kube::Resource;
+    cache.get_guarded(id).map(|object| object.meta().deletion_timestamp.is_some())
+}

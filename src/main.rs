@@ -1,0 +1,16 @@
+//! `keyreeve`: arguments in, a command run, one sentence and a non-zero exit when it cannot be.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use keyreeve::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().execute() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("keyreeve: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}

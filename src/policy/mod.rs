@@ -1,0 +1,16 @@
+//! Decisions, as pure functions over plain values, with the clock passed in.
+//!
+//! No I/O here: controllers resolve what a decision needs, call it, and apply
+//! what it says. Whatever may be refused says so as a [`Problem`].
+
+pub mod claim;
+mod class;
+pub mod effective;
+pub mod grant;
+pub mod password;
+mod reason;
+pub mod short_id;
+pub mod subscription;
+
+pub use class::{Class, Problem, Support};
+pub use reason::Reason;

@@ -1,0 +1,97 @@
+//! Every reason that a condition or an event of ours can carry.
+//!
+//! Programs rely on the names, and people look them up: each says when it is
+//! given and what to do.
+
+/// Makes the enum, its names and its texts from one table, so that none is missing.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Why a condition is as it is, in one CamelCase word.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Reason {
+            /// All reasons, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The word itself.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// When it is given and what to do.
+            #[must_use]
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc,)+),)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The declared state is reached and is in the store.
+    Synced,
+    /// The declared state holds: objects that refer to this one find it.
+    Accepted,
+    /// The object is being deleted.
+    Deleting,
+    /// A deletion waits for objects that are still in the tenant: delete those that the message names,
+    /// or set deletionPolicy to Retain.
+    DeletionBlocked,
+    /// The TenantProfile is not there: create it, or change profileRef. What was in force stays in force.
+    ProfileNotFound,
+    /// What is referred to in another Kubernetes namespace is not there, or its allowedFrom does not name
+    /// this namespace: ask its owner. What was in force stays in force.
+    NotAllowed,
+    /// The name is taken in the store: the message says by whom and what to do.
+    Conflict,
+    /// The object is older than its schema and breaks a rule of it: edit the field that the message names.
+    InvalidSpec,
+    /// The object cannot be read at all: edit the field that the message names.
+    InvalidObject,
+    /// No password could satisfy the policy that tenant and profile make together: change what the message names.
+    PolicyUnsatisfiable,
+    /// A key would have to be published for longer than it is in use: shorten publishBefore or lengthen
+    /// rotationPeriod, in the Tenant or its profile.
+    PublishBeforeTooLong,
+    /// The store cannot do what a Tenant or profile sets: unset it or switch it off.
+    UnsupportedByStore,
+    /// The store is away, locked, full or read-only: it is tried again by itself; the message says what it answered.
+    StoreUnavailable,
+    /// Another hand wrote to the store at the same moment: it is tried again by itself.
+    StoreChanged,
+    /// The store does not have what this object refers to yet: it is tried again when that comes.
+    StoreDependencyMissing,
+    /// The store refuses the object, and will refuse it again: the message says why.
+    RefusedByStore,
+    /// The Kubernetes API answered with an error: it is tried again by itself.
+    ApiError,
+    /// The annotation keyreeve.dev/paused stops everything but deletion: remove it to go on.
+    Paused,
+    /// The subscription has expired: the tenant is disabled in the store, and its data is kept. Renew
+    /// subscription.expiresAt.
+    SubscriptionExpired,
+    /// The store keeps the settings that the message names but does not enforce them.
+    NotEnforced,
+    /// Another hand had changed or removed the object in the store: it was put right.
+    DriftCorrected,
+    /// The finalizer had been removed by hand: it was put back.
+    FinalizerRestored,
+    /// What the store had without a mark was adopted.
+    Adopted,
+    /// What the store had under the mark of another owner, or of this object before a restore, was taken over.
+    TakenOver,
+    /// The object was deleted and what it made is kept in the store, with its mark.
+    Retained,
+    /// The object was deleted and what it made is gone from the store.
+    Removed,
+    /// The object was deleted and nothing was removed: the store has something there that this object did not make.
+    LeftAlone,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

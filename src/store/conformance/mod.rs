@@ -1,0 +1,110 @@
+//! What every store must do, as one list of cases that run against each backend.
+//!
+//! A new backend implements [`Backend`] for what only it can do from outside
+//! the trait, and adds one line to its tests: `conformance!(MyBackend);`.
+
+// This is test code, though it has no `#[test]` of its own.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub(crate) mod applying;
+pub(crate) mod concurrency;
+pub(crate) mod deleting;
+pub(crate) mod drift;
+pub(crate) mod relations;
+pub(crate) mod samples;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Applied, Desired, Expected, Key, Record, RoleName, State, Store};
+
+/// A store of its own for one case, and another hand that works on it from outside.
+#[async_trait]
+pub(crate) trait Backend: Sized + Send + Sync {
+    /// A new, empty store.
+    async fn start() -> Self;
+    /// The store.
+    fn store(&self) -> Arc<dyn Store>;
+    /// Something that changes whenever the store writes.
+    async fn fingerprint(&self) -> String;
+    /// Another hand makes it, with little in it.
+    async fn add(&self, key: &Key);
+    /// Another hand changes a plain field: name, description or first name.
+    async fn edit(&self, key: &Key);
+    /// Another hand changes something inside settings, rules or claims.
+    async fn edit_nested(&self, key: &Key);
+    /// Another hand removes it.
+    async fn remove(&self, key: &Key);
+    /// Another hand gives a role to a user, or puts it into a role.
+    async fn give(&self, holder: &Key, role: &RoleName);
+    /// Another hand takes it away.
+    async fn take(&self, holder: &Key, role: &RoleName);
+    /// All roles that a user holds or a role contains, as another hand sees them, sorted.
+    async fn held(&self, holder: &Key) -> Vec<RoleName>;
+    /// The store can no longer be written to.
+    async fn fail(&self);
+    /// It can again.
+    async fn heal(&self);
+}
+
+/// Runs all cases against a [`Backend`], each as a test of its own.
+macro_rules! conformance {
+    ($backend:ty) => {
+        crate::store::conformance::conformance! { $backend;
+            applying: created_then_unchanged, nothing_is_written_twice, observed_as_applied,
+                rich_to_poor_and_back, updates_name_their_fields, mark_and_memo_are_updates,
+                memo_survives, only_what_is_expected, missing_references, one_id_for_one_user;
+            drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
+                a_removed_one_is_absent, made_by_hand_is_unmarked;
+            relations: none_leaves_all_alone, some_rules_over_marked_roles_only,
+                drift_of_roles, a_deleted_role_leaves_its_holders, namespaces_keep_names_apart;
+            deleting: removes_only_its_own, a_tenant_takes_all_with_it,
+                a_namespace_takes_its_roles;
+            concurrency: fifty_tenants, one_tenant_twenty_times, an_outage_heals;
+        }
+    };
+    ($backend:ty; $($module:ident: $($case:ident),+;)+) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let backend = <$backend as crate::store::conformance::Backend>::start().await;
+                crate::store::conformance::$module::$case(&backend).await;
+            }
+        )+)+
+    };
+}
+pub(crate) use conformance;
+
+/// Observes what must be there.
+async fn observed(store: &dyn Store, key: &Key) -> Record {
+    store.observe(key).await.unwrap().unwrap_or_else(|| panic!("{key:?} is not there"))
+}
+
+/// Applies a state over whatever is there, under its sample mark.
+async fn put(store: &dyn Store, state: &State) -> Applied {
+    let desired = samples::desired(state.clone());
+    let expected = match store.observe(&state.key()).await.unwrap() {
+        None => Expected::Absent,
+        Some(Record { mark: None, .. }) => Expected::Unmarked,
+        Some(Record { mark: Some(mark), .. }) => Expected::Marked(mark),
+    };
+    store.apply(&desired, &expected).await.unwrap()
+}
+
+/// Applies a state that is new.
+async fn create(store: &dyn Store, state: &State) {
+    let desired: Desired = samples::desired(state.clone());
+    assert_eq!(store.apply(&desired, &Expected::Absent).await.unwrap(), Applied::Created);
+}
+
+/// Asserts that a call failed in this way.
+macro_rules! assert_fails {
+    ($result:expr, $pattern:pat) => {
+        match $result {
+            Err($pattern) => {}
+            other => panic!("expected {}, got {other:?}", stringify!($pattern)),
+        }
+    };
+}
+use assert_fails;

@@ -1,0 +1,98 @@
+//! What can go wrong with a store, and what is to be done about it.
+
+use crate::policy::{Class, Reason};
+
+/// A call to a store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store is away, locked, full, read-only or too slow: it will be tried again.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+    /// Somebody else wrote between observing and applying: it will be tried again.
+    #[error("the store changed while it was being written; trying again")]
+    Raced,
+    /// Something that this state refers to is not in the store yet.
+    #[error("the store does not have {0} yet")]
+    Missing(String),
+    /// The store refuses this state, and will refuse it again.
+    #[error("the store refuses it: {0}")]
+    Refused(String),
+}
+
+impl Error {
+    /// What a timer does about it.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Unavailable(_) | Self::Raced => Class::Transient,
+            Self::Missing(_) => Class::Waiting,
+            Self::Refused(_) => Class::Terminal,
+        }
+    }
+
+    /// The reason that conditions, events and metrics carry.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Unavailable(_) => Reason::StoreUnavailable,
+            Self::Raced => Reason::StoreChanged,
+            Self::Missing(_) => Reason::StoreDependencyMissing,
+            Self::Refused(_) => Reason::RefusedByStore,
+        }
+    }
+}
+
+/// A store could not be opened; the operator cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is of no known form.
+    #[error(
+        "--store {0:?} is not a store: use sqlite:PATH, such as sqlite:/var/lib/keyreeve/keyreeve.db"
+    )]
+    Url(String),
+    /// The backend is known but not part of this build.
+    #[error("--store {0:?}: this kind of store is not available in this version; use sqlite:PATH")]
+    NotAvailable(String),
+    /// The file cannot be opened or made.
+    #[error("the store {path} cannot be opened: {cause}. {hint}")]
+    File {
+        /// The file.
+        path: String,
+        /// What went wrong.
+        cause: String,
+        /// What to do next.
+        hint: &'static str,
+    },
+    /// Another process has it.
+    #[error(
+        "the store {path} is in use by another process (lock file {lock}): stop that one first, or give this operator a store of its own"
+    )]
+    Locked {
+        /// The file.
+        path: String,
+        /// The lock beside it.
+        lock: String,
+    },
+    /// The file is on a file system that cannot lock.
+    #[error(
+        "the store {path} is on a network file system ({kind}), on which SQLite's locks do not hold: use a local volume, or PostgreSQL"
+    )]
+    NetworkFileSystem {
+        /// The file.
+        path: String,
+        /// The kind of file system.
+        kind: &'static str,
+    },
+    /// A newer keyreeve has migrated the database.
+    #[error(
+        "the store {path} was written by a newer keyreeve (schema {found}, this one knows up to {known}): run that version or a later one"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its schema's version.
+        found: i64,
+        /// The newest schema that this version knows.
+        known: i64,
+    },
+}

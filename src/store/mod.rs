@@ -1,0 +1,104 @@
+//! The identity store: where tenants, namespaces, roles and users really live.
+//!
+//! One trait, several backends, one conformance suite (`conformance`, compiled
+//! for tests) that each must pass. The trait speaks in whole desired states: [`Store::observe`],
+//! [`Store::apply`], [`Store::delete`]. It decides nothing about ownership: who
+//! may take what is decided in `policy::claim` from the [`Mark`] that was
+//! observed, and the store makes sure that the mark is still the same when it
+//! writes ([`Expected`]).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+mod error;
+mod model;
+pub mod sql;
+mod url;
+
+pub use error::{Error, OpenError};
+pub use model::{Key, NamespaceState, Record, RoleName, RoleState, State, TenantState, UserState};
+pub use url::StoreUrl;
+
+use crate::policy::Support;
+pub use crate::policy::claim::{Kind, Mark};
+
+/// A backing identity store.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// The kind of store: `sqlite`, `postgres` or `keycloak`.
+    fn kind(&self) -> &'static str;
+
+    /// The store's own identity, made with it: another one is another store.
+    fn id(&self) -> &str;
+
+    /// What the store can do with a setting of this value.
+    fn support(&self, path: &str, value: &Value) -> Support;
+
+    /// What the store has under this key, if anything. Reads only.
+    async fn observe(&self, key: &Key) -> Result<Option<Record>, Error>;
+
+    /// Brings the store to this state, all or nothing, and writes only what differs.
+    ///
+    /// # Errors
+    /// [`Error::Raced`] when what the store has no longer is as `expected`.
+    async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error>;
+
+    /// Removes what the store has under this key with all that is in it, if it
+    /// carries exactly this mark.
+    async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error>;
+}
+
+/// Opens the store that a URL names.
+pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, OpenError> {
+    match url {
+        StoreUrl::Sqlite(path) => Ok(Arc::new(sql::SqliteStore::open(path).await?)),
+    }
+}
+
+/// A state to reach, with the mark it shall carry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// The state; its key says where it goes.
+    pub state: State,
+    /// Whose it is.
+    pub mark: Mark,
+    /// What the operator wants to find again with the mark; the store does not look into it.
+    pub memo: Value,
+}
+
+/// What must be in the store for an [`Store::apply`] to go ahead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Absent,
+    /// Something that carries no mark.
+    Unmarked,
+    /// Something that carries this mark.
+    Marked(Mark),
+}
+
+/// What an [`Store::apply`] did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was not there.
+    Created,
+    /// It was there and differed in these fields (column names; JSON columns by path, such as `settings.ttl.session`).
+    Updated(Vec<String>),
+    /// It was there as desired: nothing was written.
+    Unchanged,
+}
+
+/// What a [`Store::delete`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It was there with this mark, and is gone.
+    Removed,
+    /// It was not there.
+    NotThere,
+    /// It carries another mark, or none, and was left alone.
+    NotOurs(Option<Mark>),
+}

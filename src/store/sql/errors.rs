@@ -1,0 +1,107 @@
+//! What SQLite and the file system say, as sentences: the cause, and what to do.
+//!
+//! Their own texts are not passed on, because they may quote statements.
+
+use std::io;
+
+use sqlx::error::DatabaseError;
+
+use crate::store::Error;
+
+/// A cause, and what to do about it.
+pub(super) struct Explained {
+    pub cause: String,
+    pub hint: &'static str,
+}
+
+impl Explained {
+    pub(super) fn new(cause: impl Into<String>, hint: &'static str) -> Self {
+        Self { cause: cause.into(), hint }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        // Extended result codes: of the primary key, any other unique index, a foreign key, too big.
+        match error.as_database_error().and_then(code) {
+            // The row was not there a moment ago, or what it refers to was.
+            Some(1555 | 787) => Self::Raced,
+            Some(2067) => Self::Refused("another user of the tenant has the same id".into()),
+            Some(18) => Self::Refused("it is too big for the database".into()),
+            _ => explain(&error).into(),
+        }
+    }
+}
+
+impl From<Explained> for Error {
+    fn from(Explained { cause, hint }: Explained) -> Self {
+        Self::Unavailable(format!("{cause}. {hint}"))
+    }
+}
+
+/// SQLite's result code (<https://sqlite.org/rescode.html>).
+fn code(error: &dyn DatabaseError) -> Option<u32> {
+    error.code()?.parse().ok()
+}
+
+/// A failure of the database, as a sentence.
+pub(super) fn explain(error: &sqlx::Error) -> Explained {
+    match error {
+        sqlx::Error::Database(error) => explain_code(code(error.as_ref()).unwrap_or_default()),
+        sqlx::Error::Io(error) => explain_io(error),
+        sqlx::Error::PoolTimedOut => Explained::new(
+            "other writes to the database take too long",
+            "It will be tried again; is the disk too slow?",
+        ),
+        _ => Explained::new("the connection to the database broke", "It will be tried again."),
+    }
+}
+
+fn explain_code(code: u32) -> Explained {
+    // The lowest byte is the primary result code.
+    match code & 0xff {
+        5 | 6 => Explained::new(
+            "another process has locked the database",
+            "End its transaction; whoever reads the store must not write to it, nor hold transactions open.",
+        ),
+        8 => Explained::new(
+            "the database is read-only",
+            "The operator needs to write to the file, and to its folder for the files -wal, -shm and .lock beside it.",
+        ),
+        10 => Explained::new(
+            format!("reading or writing the database file failed (SQLite error {code})"),
+            "Look at the disk and the kernel's log.",
+        ),
+        11 => Explained::new("the database is damaged", "Restore it from a backup."),
+        13 => Explained::new("the disk is full", "Free some space, or enlarge the volume."),
+        14 => Explained::new(
+            "the database file cannot be opened",
+            "Look at the permissions of the file and its folder.",
+        ),
+        26 => Explained::new(
+            "the file is not a SQLite database",
+            "Was another file meant? If it was a database once, restore it from a backup.",
+        ),
+        _ => Explained::new(
+            format!("the database failed (SQLite error {code})"),
+            "The meaning of the number is at https://sqlite.org/rescode.html.",
+        ),
+    }
+}
+
+/// A failure of the file system, as a sentence.
+pub(super) fn explain_io(error: &io::Error) -> Explained {
+    use io::ErrorKind as Kind;
+    let hint = match error.kind() {
+        Kind::NotFound | Kind::NotADirectory => "Make the folder, or mount a volume there.",
+        Kind::IsADirectory => "Name a file in it, such as keyreeve.db.",
+        Kind::PermissionDenied => {
+            "Give the operator's user write access to the file and its folder (in Kubernetes: fsGroup)."
+        }
+        Kind::ReadOnlyFilesystem => "Mount the volume with write access.",
+        Kind::StorageFull | Kind::QuotaExceeded => "Free some space, or enlarge the volume.",
+        _ => "Look at the file, its folder and the disk.",
+    };
+    // The kind, not the error: in lower case and without the number of the operating system.
+    Explained::new(error.kind().to_string(), hint)
+}

@@ -1,0 +1,291 @@
+//! One row: reading it as a [`Record`], comparing it with what is desired, and
+//! writing it.
+//!
+//! Rows are compared as they are stored, JSON by its text. So whatever another
+//! hand did to a row, even valid JSON in another form, the operator's next write
+//! puts it right, and a value can never differ from itself after a round trip.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
+
+use super::{
+    cell::{Cell, Reader, canonical},
+    relations,
+    table::{self, Column, Table},
+};
+use crate::store::{Desired, Error, Expected, Key, Kind, Mark, Record, RoleName};
+
+/// The columns beside key and state, in the order in which they are written.
+const BOOKKEEPING: [&str; 8] = [
+    "mark_owner",
+    "mark_kind",
+    "mark_namespace",
+    "mark_name",
+    "mark_uid",
+    "memo",
+    "digest",
+    "updated_at",
+];
+
+/// A row as it is, or as it shall be.
+pub(super) struct Row {
+    pub cells: Vec<Cell>,
+    pub mark: Option<Mark>,
+    pub memo: Cell,
+    pub digest: Cell,
+    /// The marked roles that it holds or contains, sorted.
+    pub held: Vec<RoleName>,
+}
+
+impl Row {
+    /// The row that a desired state makes; `held` only matters where roles are managed.
+    pub(super) fn of(desired: &Desired) -> Self {
+        let cells = table::cells(&desired.state);
+        let table = Table::of(desired.state.key().kind());
+        Self {
+            digest: Cell::Text(digest(table, &cells)),
+            cells,
+            mark: Some(desired.mark.clone()),
+            memo: if desired.memo.is_null() { Cell::Null } else { Cell::json(&desired.memo) },
+            held: table::wanted_roles(&desired.state).unwrap_or_default(),
+        }
+    }
+
+    /// The row under this key.
+    pub(super) async fn read(
+        conn: &mut SqliteConnection,
+        key: &Key,
+    ) -> Result<Option<Self>, Error> {
+        let table = Table::of(key.kind());
+        let sql = format!("SELECT * FROM {} WHERE {}", table.name, conditions(table.key, 1));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in table::key_values(key) {
+            query = query.bind(value);
+        }
+        let Some(row) = query.fetch_optional(&mut *conn).await? else { return Ok(None) };
+        let held = match &table.relation {
+            Some(relation) => relations::held(conn, table, relation, key).await?,
+            None => Vec::new(),
+        };
+        Ok(Some(Self {
+            cells: table.columns.iter().map(|column| Cell::of(&row, column)).collect(),
+            mark: mark(&row),
+            memo: Cell::of(&row, &Column::json("memo")),
+            digest: Cell::of(&row, &Column::text("digest")),
+            held,
+        }))
+    }
+
+    /// What it says, and whether another hand had a part in it.
+    pub(super) async fn record(
+        self,
+        conn: &mut SqliteConnection,
+        key: &Key,
+    ) -> Result<Record, Error> {
+        let table = Table::of(key.kind());
+        let mut reader = Reader::new(&self.cells);
+        let state = table::state(key, &mut reader, &self.held);
+        let changed = if self.mark.is_some() || self.digest != Cell::Null {
+            self.digest.as_text() != Some(&digest(table, &self.cells))
+        } else {
+            // Never written by an operator: only what cannot be read is not as it should be.
+            reader.odd()
+        };
+        let drifted = changed || self.regrouped(conn, key).await?;
+        Ok(Record {
+            state,
+            mark: self.mark,
+            memo: self.memo.as_json().unwrap_or_default(),
+            drifted,
+        })
+    }
+
+    /// Whether it holds other marked roles than the operator gave it, but for
+    /// those that are gone: a deleted role is taken from its holders.
+    async fn regrouped(&self, conn: &mut SqliteConnection, key: &Key) -> Result<bool, Error> {
+        let table = Table::of(key.kind());
+        let managed = table.columns.iter().zip(&self.cells).find_map(|(column, cell)| {
+            (table.relation.as_ref()?.managed == column.name).then_some(cell)
+        });
+        let Some(managed) = managed.and_then(Cell::as_text) else { return Ok(false) };
+        let managed: Vec<RoleName> = serde_json::from_str(managed).unwrap_or_default();
+        if self.held.iter().any(|role| !managed.contains(role)) {
+            return Ok(true);
+        }
+        for role in managed.iter().filter(|role| !self.held.contains(role)) {
+            if relations::is_marked(conn, key.tenant(), role).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// In what the row differs from what it shall be.
+    pub(super) fn differences(
+        &self,
+        table: &Table,
+        wanted: &Self,
+        roles_managed: bool,
+    ) -> Vec<String> {
+        let mut fields = Vec::new();
+        for ((column, is), shall) in table.columns.iter().zip(&self.cells).zip(&wanted.cells) {
+            if is != shall {
+                let field = table.field(column);
+                let before = fields.len();
+                if let (Some(Value::Object(is)), Some(Value::Object(shall))) =
+                    (is.as_json(), shall.as_json())
+                    && field == column.name
+                {
+                    leaves(field, &is, &shall, &mut fields);
+                }
+                if fields.len() == before {
+                    fields.push(field.into());
+                }
+            }
+        }
+        if let Some(relation) = &table.relation
+            && roles_managed
+            && self.held != wanted.held
+            && fields.last().map(String::as_str) != Some(relation.field)
+        {
+            fields.push(relation.field.into());
+        }
+        // A digest that another hand took away is part of the mark: it says what we wrote.
+        if self.mark != wanted.mark || (fields.is_empty() && self.digest != wanted.digest) {
+            fields.push("mark".into());
+        }
+        if self.memo != wanted.memo {
+            fields.push("memo".into());
+        }
+        fields
+    }
+
+    /// Whether what is there is what the caller knows of.
+    pub(super) fn is_expected(row: Option<&Self>, expected: &Expected) -> bool {
+        match (row.map(|row| &row.mark), expected) {
+            (None, Expected::Absent) | (Some(None), Expected::Unmarked) => true,
+            (Some(Some(mark)), Expected::Marked(known)) => mark == known,
+            _ => false,
+        }
+    }
+
+    /// Inserts it, or writes it over the one that is there.
+    pub(super) async fn write(
+        &self,
+        conn: &mut SqliteConnection,
+        key: &Key,
+        exists: bool,
+    ) -> Result<(), Error> {
+        let table = Table::of(key.kind());
+        let columns: Vec<&str> =
+            table.columns.iter().map(|column| column.name).chain(BOOKKEEPING).collect();
+        let sql = if exists { update(table, &columns) } else { insert(table, &columns) };
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in table::key_values(key) {
+            query = query.bind(value);
+        }
+        for cell in &self.cells {
+            query = match cell {
+                Cell::Flag(flag) => query.bind(*flag),
+                cell => query.bind(cell.as_text().map(String::from)),
+            };
+        }
+        let mark = self.mark.as_ref();
+        query
+            .bind(mark.map(|mark| mark.owner.clone()))
+            .bind(mark.map(|mark| mark.kind.to_string()))
+            .bind(mark.map(|mark| mark.namespace.clone()))
+            .bind(mark.map(|mark| mark.name.clone()))
+            .bind(mark.map(|mark| mark.uid.clone()))
+            .bind(self.memo.as_text().map(String::from))
+            .bind(self.digest.as_text().map(String::from))
+            .bind(now())
+            .execute(&mut *conn)
+            .await?;
+        Ok(())
+    }
+}
+
+/// `INSERT` of key, then columns; `created_at` is the `updated_at`, which is the last.
+fn insert(table: &Table, columns: &[&str]) -> String {
+    let names: Vec<&str> = table.key.iter().chain(columns).copied().collect();
+    let values: Vec<String> = (1..=names.len()).map(|n| format!("${n}")).collect();
+    format!(
+        "INSERT INTO {} ({}, created_at) VALUES ({}, ${})",
+        table.name,
+        names.join(", "),
+        values.join(", "),
+        names.len(),
+    )
+}
+
+/// `UPDATE` of the columns; the key comes first in the parameters.
+fn update(table: &Table, columns: &[&str]) -> String {
+    let values: Vec<String> = columns
+        .iter()
+        .zip(table.key.len() + 1..)
+        .map(|(column, n)| format!("{column} = ${n}"))
+        .collect();
+    format!("UPDATE {} SET {} WHERE {}", table.name, values.join(", "), conditions(table.key, 1))
+}
+
+/// `a = $1 AND b = $2`, counted from `first`.
+pub(super) fn conditions(columns: &[&str], first: usize) -> String {
+    let conditions: Vec<String> =
+        columns.iter().zip(first..).map(|(column, n)| format!("{column} = ${n}")).collect();
+    conditions.join(" AND ")
+}
+
+/// The mark on a row; one that is not whole is none.
+fn mark(row: &SqliteRow) -> Option<Mark> {
+    let text = |column| row.try_get::<Option<String>, _>(column).ok().flatten();
+    Some(Mark {
+        owner: text("mark_owner")?,
+        kind: serde_json::from_value::<Kind>(Value::String(text("mark_kind")?)).ok()?,
+        namespace: text("mark_namespace")?,
+        name: text("mark_name")?,
+        uid: text("mark_uid")?,
+    })
+}
+
+/// SHA-256 over the canonical JSON of the state's columns.
+fn digest(table: &Table, cells: &[Cell]) -> String {
+    let columns: BTreeMap<&str, Value> = table
+        .columns
+        .iter()
+        .zip(cells)
+        .filter_map(|(column, cell)| Some((column.name, cell.digested(column.form)?)))
+        .collect();
+    Sha256::digest(canonical(&columns)).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+/// The paths of the leaves in which two objects differ. A list is one leaf.
+fn leaves(path: &str, a: &Map<String, Value>, b: &Map<String, Value>, paths: &mut Vec<String>) {
+    let empty = Map::new();
+    let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
+    for name in names.filter(|name| a.get(*name) != b.get(*name)) {
+        let path = format!("{path}.{name}");
+        match (a.get(name), b.get(name)) {
+            (Some(Value::Object(a)), Some(Value::Object(b))) => leaves(&path, a, b, paths),
+            (Some(Value::Object(some)), None) if !some.is_empty() => {
+                leaves(&path, some, &empty, paths);
+            }
+            (None, Some(Value::Object(some))) if !some.is_empty() => {
+                leaves(&path, &empty, some, paths);
+            }
+            _ => paths.push(path),
+        }
+    }
+}
+
+/// Now, for people who look into the database; nothing is decided by it.
+fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}

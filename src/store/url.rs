@@ -1,0 +1,50 @@
+//! Which store: one URL, `sqlite:PATH`, later `postgres://…` and `keycloak+https://…`.
+
+use std::{path::PathBuf, str::FromStr};
+
+use super::OpenError;
+
+/// The store that `--store` names. It carries no credentials: they come from the environment or from files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+impl FromStr for StoreUrl {
+    type Err = OpenError;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        match url.split_once(':') {
+            Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
+                Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
+            }
+            Some(("postgres" | "postgresql" | "keycloak+http" | "keycloak+https", _)) => {
+                // Credentials may stand in the part that is cut off.
+                Err(OpenError::NotAvailable(url.split(':').next().unwrap_or_default().into()))
+            }
+            _ => Err(OpenError::Url(url.split('@').next_back().unwrap_or_default().into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        for (url, path) in [
+            ("sqlite:keyreeve.db", "keyreeve.db"),
+            ("sqlite:/var/lib/k.db", "/var/lib/k.db"),
+            ("sqlite:///var/lib/k.db", "/var/lib/k.db"),
+        ] {
+            assert_eq!(url.parse::<StoreUrl>().unwrap(), StoreUrl::Sqlite(path.into()), "{url}");
+        }
+        for url in ["", "sqlite", "sqlite:", "mysql://x", "/var/lib/k.db"] {
+            assert!(matches!(url.parse::<StoreUrl>(), Err(OpenError::Url(_))), "{url}");
+        }
+        let error = "postgres://me:secret@db/x".parse::<StoreUrl>().unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,61 @@
+//! Liveness and readiness.
+//!
+//! Ready means that the caches are filled; alive means that the loop turns. A
+//! store that is away makes neither fail: status says so instead, and a restart
+//! would not help.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// A loop that has not turned for this long is dead.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the probes see.
+#[derive(Clone, Debug)]
+pub struct Health {
+    started: Instant,
+    ready: Arc<AtomicBool>,
+    /// Milliseconds from `started` to the last turn of the loop.
+    beat: Arc<AtomicU64>,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { started: Instant::now(), ready: Arc::default(), beat: Arc::default() }
+    }
+}
+
+impl Health {
+    /// The caches are filled.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the caches are filled.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// Whether the loop turns.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let beat = Duration::from_millis(self.beat.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(beat) < PATIENCE
+    }
+
+    /// Turns with the runtime: what blocks every worker thread stops it.
+    pub async fn beat(self) {
+        let mut interval = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            interval.tick().await;
+            let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.beat.store(elapsed, Ordering::Relaxed);
+        }
+    }
+}

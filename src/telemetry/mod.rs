@@ -1,0 +1,13 @@
+//! What the operator tells about itself: logs, metrics, health.
+
+mod health;
+mod logs;
+mod metrics;
+mod server;
+mod store;
+
+pub use health::Health;
+pub use logs::{LogFormat, init as init_logs};
+pub use metrics::{Metrics, ReconcileResult};
+pub use server::serve;
+pub use store::Measured;

@@ -1,0 +1,63 @@
+//! The HTTP endpoints: `/healthz` and `/readyz` on one address, `/metrics` on another.
+
+use std::{future::Future, net::SocketAddr, sync::Arc};
+
+use axum::{Router, http::StatusCode, http::header::CONTENT_TYPE, routing::get};
+use tokio::net::TcpListener;
+
+use super::{Health, Metrics};
+
+/// What Prometheus asks for.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot listen on {address} ({flag}): {source}. Choose another address, or 0 to switch it off"
+)]
+pub struct BindError {
+    address: SocketAddr,
+    flag: &'static str,
+    source: std::io::Error,
+}
+
+/// Listens on both addresses (`None` switches one off) and answers until `stop` is done.
+pub async fn serve(
+    health_address: Option<SocketAddr>,
+    metrics_address: Option<SocketAddr>,
+    health: Health,
+    metrics: Arc<Metrics>,
+    stop: impl Future<Output = ()> + Clone + Send + 'static,
+) -> Result<(), BindError> {
+    let ready = health.clone();
+    let probes = Router::new()
+        .route("/healthz", get(move || answer(health.is_alive(), "the loop does not turn")))
+        .route("/readyz", get(move || answer(ready.is_ready(), "the caches are not filled yet")));
+    let metrics = Router::new().route(
+        "/metrics",
+        get(move || async move { ([(CONTENT_TYPE, OPEN_METRICS)], metrics.encode()) }),
+    );
+    for (address, flag, router) in [
+        (health_address, "--health-probe-bind-address", probes),
+        (metrics_address, "--metrics-bind-address", metrics),
+    ] {
+        let Some(address) = address else { continue };
+        let listener = TcpListener::bind(address).await.map_err(|source| BindError {
+            address,
+            flag,
+            source,
+        })?;
+        let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::warn!(%error, flag, "the server stopped");
+            }
+        });
+    }
+    Ok(())
+}
+
+#[allow(clippy::unused_async, reason = "handlers are asynchronous")]
+async fn answer(good: bool, otherwise: &'static str) -> (StatusCode, &'static str) {
+    if good { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, otherwise) }
+}

@@ -1,0 +1,16 @@
+//! End to end: the real operator on a real control plane, installed by the chart.
+//!
+//! `make test` starts the control plane; each test has a namespace, an operator
+//! and a store of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::manual_assert,
+    clippy::duration_suboptimal_units,
+    clippy::single_match_else,
+    missing_docs
+)]
+
+mod support;
+mod tenant;

@@ -1,0 +1,54 @@
+//! The API server's audit log: who wrote what, exactly.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Seek, SeekFrom},
+};
+
+use serde_json::Value;
+
+use super::{Space, setting};
+
+const OPERATOR: &str = "system:serviceaccount:keyreeve-system:keyreeve";
+
+/// Remembers where the log was, so that what comes after can be counted.
+pub struct Audit {
+    namespace: String,
+    from: u64,
+}
+
+impl Audit {
+    /// Counts from now on what the operator does in the test's namespace.
+    pub fn begin(space: &Space) -> Self {
+        let from =
+            File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap().metadata().unwrap().len();
+        Self { namespace: space.namespace.clone(), from }
+    }
+
+    /// The operator's writes since then, as "verb resource/subresource name".
+    pub fn writes(&self) -> Vec<String> {
+        let mut file = File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap();
+        file.seek(SeekFrom::Start(self.from)).unwrap();
+        let mut writes = Vec::new();
+        for line in BufReader::new(file).lines() {
+            // The last line may be half written, by a request of somebody else.
+            let Ok(entry) = serde_json::from_str::<Value>(&line.unwrap()) else { continue };
+            let (verb, object) = (entry["verb"].as_str().unwrap_or_default(), &entry["objectRef"]);
+            if entry["stage"] == "ResponseComplete"
+                && entry["user"]["username"] == OPERATOR
+                && ["create", "update", "patch", "delete", "deletecollection"].contains(&verb)
+                && object["namespace"] == self.namespace.as_str()
+                && object["resource"] != "leases"
+            {
+                let part = |name: &str| object[name].as_str().map(str::to_owned);
+                let resource = [part("resource"), part("subresource")]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("/");
+                writes.push(format!("{verb} {resource} {}", part("name").unwrap_or_default()));
+            }
+        }
+        writes
+    }
+}

@@ -1,0 +1,110 @@
+//! The real operator: a process of its own with the token of the chart's ServiceAccount.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use super::{PATIENCE, Space, setting};
+
+/// A running operator; dropped, it is killed.
+pub struct Operator {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Operator {
+    /// Starts an operator for the test's namespace on the test's store.
+    pub fn start(space: &Space) -> Self {
+        Self::start_with(space, &[])
+    }
+
+    /// Starts it with more flags; what they repeat they replace.
+    pub fn start_with(space: &Space, flags: &[&str]) -> Self {
+        let store = format!("sqlite:{}", space.store_file().display());
+        let mut arguments = vec!["--watch-namespace", &space.namespace, "--store", &store];
+        for (default, value) in [
+            ("--metrics-bind-address", "0"),
+            ("--health-probe-bind-address", "0"),
+            ("--resync", "10m"),
+        ] {
+            if !flags.contains(&default) {
+                arguments.extend([default, value]);
+            }
+        }
+        arguments.extend(flags);
+        Self::start_plain(space, &arguments)
+    }
+
+    /// Starts it with these flags alone.
+    pub fn start_plain(space: &Space, arguments: &[&str]) -> Self {
+        let log = space.folder().join("operator.log");
+        let file = File::options().create(true).append(true).open(&log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_keyreeve"))
+            .args(["run", "--log-level", "info,keyreeve=debug", "--log-format", "text"])
+            .args(arguments)
+            .env("KUBECONFIG", setting("KEYREEVE_TEST_OPERATOR_KUBECONFIG"))
+            .env("POD_NAMESPACE", "keyreeve-system")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    /// What it has logged, by all operators of this test.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn stop(mut self) -> ExitStatus {
+        let terminated =
+            Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(terminated.success());
+        self.ended().await
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "the operator does not end:\n{}",
+                self.log()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<_> = log.lines().rev().take(60).collect();
+            eprintln!(
+                "the operator's log ends:\n{}",
+                tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+            );
+        }
+    }
+}
