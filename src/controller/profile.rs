@@ -58,7 +58,7 @@ impl Controlled for TenantProfile {
 impl TenantProfile {
     /// The Tenants that use it, written at most once a second; and when to look again if it is too soon.
     fn count(&self, id: &ObjectId, context: &Context) -> (i64, Option<Duration>) {
-        let count = i64::try_from(context.view.users_of_profile(id)).unwrap_or(i64::MAX);
+        let count = i64::try_from(context.view.users_of_profile(id, self)).unwrap_or(i64::MAX);
         match self.status.as_ref().and_then(|status| status.tenants) {
             Some(before) if before != count => {
                 match context.throttle.turn(Kind::TenantProfile, id, Instant::now()) {

@@ -124,11 +124,18 @@ impl View {
         }
     }
 
-    /// How many Tenants use a profile.
+    /// How many Tenants use a profile, and may.
     #[must_use]
-    pub fn users_of_profile(&self, id: &ObjectId) -> usize {
+    pub fn users_of_profile(&self, id: &ObjectId, profile: &TenantProfile) -> usize {
         let index = self.index();
-        self.links_to_profile(id).iter().map(|link| index.count(link)).sum()
+        let named: Vec<_> = index.with(&Link::Uses(id.clone())).map(|(_, tenant)| tenant).collect();
+        let allowed = named.into_iter().filter(|tenant| {
+            let (namespace, labels) = (&tenant.namespace, self.labels_of(&tenant.namespace));
+            let grants = profile.spec.allowed_from.as_deref().unwrap_or_default();
+            grant::allows(&id.namespace, grants, grant::From { namespace, labels: &labels })
+        });
+        let by_default = self.default_profile.as_ref() == Some(id);
+        allowed.count() + if by_default { index.count(&Link::UsesDefault) } else { 0 }
     }
 
     /// The links of the Tenants that use a profile.
