@@ -10,7 +10,7 @@ use crate::policy::{Problem, Reason};
 pub fn is_stale(error: &kube::Error) -> bool {
     // A JSON patch whose test fails, as that of the finalizer does, is answered with "invalid".
     matches!(error, kube::Error::Api(status)
-        if status.is_conflict() || status.is_not_found() || status.is_invalid() && status.details.is_none())
+        if status.is_conflict() || status.is_not_found() || status.is_invalid() && status.details.as_ref().is_none_or(|details| details.causes.is_empty()))
 }
 
 /// What went wrong while doing `what`.

@@ -142,8 +142,22 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
     .await
 }
 
-/// How a pass ended: well, with when to look again; or with a problem.
-type End = Result<Option<Duration>, Problem>;
+/// How a pass ended, with when to look again.
+type End = Result<Option<Duration>, Trouble>;
+
+/// A problem, and when to look again whatever its class: a subscription ends on
+/// time although a profile is missing.
+#[derive(Debug)]
+struct Trouble {
+    problem: Problem,
+    look_again: Option<Duration>,
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        Self { problem, look_again: None }
+    }
+}
 
 /// One reconcile of one object.
 struct Pass<'a> {
@@ -154,15 +168,17 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Turns the end of the pass into a timer, by the class of its problem alone.
+    /// Turns the end of the pass into a timer, by the class of its problem.
     fn conclude(&self, end: End) -> (Action, ReconcileResult) {
-        let Err(problem) = end else {
-            self.context.is_well(self.kind, self.id);
-            let after = end.ok().flatten();
-            return match after {
-                Some(after) => (Action::requeue(after), ReconcileResult::requeue_after),
-                None => (Action::await_change(), ReconcileResult::success),
-            };
+        let timer = |after: Option<Duration>| after.map_or(Action::await_change(), Action::requeue);
+        let Trouble { problem, look_again } = match end {
+            Ok(after) => {
+                self.context.is_well(self.kind, self.id);
+                let result =
+                    after.map_or(ReconcileResult::success, |_| ReconcileResult::requeue_after);
+                return (timer(after), result);
+            }
+            Err(trouble) => trouble,
         };
         self.context.metrics.problem(name(self.kind), &problem);
         match problem.class {
@@ -174,12 +190,12 @@ impl Pass<'_> {
             Class::Waiting => {
                 tracing::info!(reason = %problem.reason, "{problem}");
                 self.context.is_well(self.kind, self.id);
-                (Action::await_change(), ReconcileResult::success)
+                (timer(look_again), ReconcileResult::success)
             }
             Class::Terminal | Class::Unsupported => {
                 tracing::warn!(reason = %problem.reason, "{problem}");
                 self.context.is_well(self.kind, self.id);
-                (Action::await_change(), ReconcileResult::error)
+                (timer(look_again), ReconcileResult::error)
             }
         }
     }
@@ -196,7 +212,11 @@ impl Pass<'_> {
             let mut status = document.status.clone();
             put_conditions(&mut status, &conditions)?;
             let told = conditions::transitions(&document.conditions, &conditions, None);
-            return self.write_status(&document, status, told).await.map(|()| None);
+            return self
+                .write_status(&document, status, told)
+                .await
+                .map(|()| None)
+                .map_err(Trouble::from);
         }
         if let Some(violation) = validation::check(&K::kind(&()), &document.object, None).first() {
             let problem = Problem::terminal(
@@ -245,7 +265,7 @@ impl Pass<'_> {
                 // Only a clean-up that failed must keep the finalizer.
                 match end {
                     Ok(_) => Ok(Action::await_change()),
-                    Err(problem) => Err(problem.clone()),
+                    Err(trouble) => Err(trouble.problem.clone()),
                 }
             }
         })
@@ -253,10 +273,11 @@ impl Pass<'_> {
         match result {
             Ok(_) | Err(FinalizerError::ApplyFailed(_) | FinalizerError::CleanupFailed(_)) => end,
             Err(FinalizerError::AddFinalizer(error) | FinalizerError::RemoveFinalizer(error)) => {
-                unless_stale("writing the finalizer", &error)
+                unless_stale("writing the finalizer", &error)?;
+                Ok(None)
             }
             Err(FinalizerError::UnnamedObject | FinalizerError::InvalidFinalizer) => {
-                Err(Problem::terminal(Reason::ApiError, "the object has no name"))
+                Err(Problem::terminal(Reason::ApiError, "the object has no name").into())
             }
         }
     }
@@ -277,11 +298,14 @@ impl Pass<'_> {
     async fn report(&self, document: &Document, result: Result<Outcome, Problem>) -> End {
         let resync = spread(self.context.options.resync, self.id);
         let (verdict, also, own, notices, look_again) = match result {
-            Ok(outcome) => {
-                let after = outcome.look_again.map_or(resync, |after| after.min(resync));
-                (outcome.verdict, Some(outcome.also), Some(outcome.status), outcome.notices, after)
-            }
-            Err(problem) => (Verdict::NotReady(problem), None, None, Vec::new(), resync),
+            Ok(outcome) => (
+                outcome.verdict,
+                Some(outcome.also),
+                Some(outcome.status),
+                outcome.notices,
+                outcome.look_again,
+            ),
+            Err(problem) => (Verdict::NotReady(problem), None, None, Vec::new(), None),
         };
         for notice in notices {
             self.tell(document, notice).await;
@@ -300,8 +324,8 @@ impl Pass<'_> {
         let told = conditions::transitions(&document.conditions, &conditions, Some(&verdict));
         self.write_status(document, status, told).await?;
         match verdict {
-            Verdict::Ready { .. } => Ok(Some(look_again)),
-            Verdict::NotReady(problem) => Err(problem),
+            Verdict::Ready { .. } => Ok(Some(look_again.map_or(resync, |after| after.min(resync)))),
+            Verdict::NotReady(problem) => Err(Trouble { problem, look_again }),
         }
     }
 
@@ -311,7 +335,10 @@ impl Pass<'_> {
             Api::namespaced_with(self.context.client.clone(), &self.id.namespace, &self.resource);
         let object = match api.get(&self.id.name).await {
             Ok(object) => object,
-            Err(error) => return unless_stale("reading the object", &error),
+            Err(error) => {
+                unless_stale("reading the object", &error)?;
+                return Ok(None);
+            }
         };
         let document = Document::of(&object, &self.resource)?;
         let ours = metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
@@ -327,7 +354,8 @@ impl Pass<'_> {
                 .patch_metadata(&self.id.name, &PatchParams::default(), &Patch::Merge(patch))
                 .await
             {
-                return unless_stale("removing the finalizer", &error);
+                unless_stale("removing the finalizer", &error)?;
+                return Ok(None);
             }
             let message =
                 "the object could not be read, so what it made is kept in the store, with its mark";
@@ -362,7 +390,7 @@ impl Pass<'_> {
                 }
                 Ok(())
             }
-            Err(error) => unless_stale("writing status", &error).map(|_| ()),
+            Err(error) => unless_stale("writing status", &error),
         }
     }
 
@@ -392,10 +420,10 @@ fn spread(period: Duration, id: &ObjectId) -> Duration {
 }
 
 /// An object that changed or went in between is no problem: its watch wakes it.
-fn unless_stale(what: &str, error: &kube::Error) -> End {
+fn unless_stale(what: &str, error: &kube::Error) -> Result<(), Problem> {
     if api_error::is_stale(error) {
         tracing::debug!(what, "the object has changed; its newer state follows");
-        return Ok(None);
+        return Ok(());
     }
     Err(api_error::problem(what, error))
 }
