@@ -50,6 +50,18 @@ pub trait Store: Send + Sync {
     /// Removes what the store has under this key with all that is in it, if it
     /// carries exactly this mark.
     async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error>;
+
+    /// Counts who is in a tenant, whoever made them. Reads only.
+    async fn census(&self, tenant: &str) -> Result<Census, Error>;
+}
+
+/// Who is in a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// How many users there are.
+    pub users: u64,
+    /// Of the users who hold an administrator role, directly or through composites, the first by name.
+    pub administrator: Option<String>,
 }
 
 /// Opens the store that a URL names.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Metrics;
 use crate::{
     policy::Support,
-    store::{Applied, Deleted, Desired, Error, Expected, Key, Mark, Record, Store},
+    store::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store},
 };
 
 /// Passes every call on and counts it by operation and outcome.
@@ -83,5 +83,11 @@ impl Store for Measured {
             Deleted::NotThere => "absent",
             Deleted::NotOurs(_) => "left_alone",
         })
+    }
+
+    async fn census(&self, tenant: &str) -> Result<Census, Error> {
+        let began = Instant::now();
+        let result = self.store.census(tenant).await;
+        self.count("census", began, result, |_| "counted")
     }
 }

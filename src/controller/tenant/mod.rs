@@ -3,7 +3,10 @@
 mod desired;
 mod report;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use kube::ResourceExt;
@@ -23,7 +26,7 @@ use crate::{
         claim::{self, Claim},
         effective,
     },
-    store::{self, Applied, Deleted, Desired, Expected, Key, Record, State, TenantState},
+    store::{self, Applied, Census, Deleted, Desired, Expected, Key, Record, State, TenantState},
 };
 use desired::Memo;
 use report::Report;
@@ -97,7 +100,8 @@ impl Controlled for Tenant {
             context.store.apply(&desired, &expected(record.as_ref())).await.map_err(problem)?;
 
         // Report.
-        Ok(Report {
+        let (census, look_again) = self.census(id, &tenant_id, context).await?;
+        let mut outcome = Report {
             tenant: self,
             state: &state,
             document: &document,
@@ -107,9 +111,12 @@ impl Controlled for Tenant {
             was_lost: applied == Applied::Created && self.was_in(context.store.as_ref()),
             waits_for,
             store: context.store.as_ref(),
+            census,
             now,
         }
-        .outcome())
+        .outcome();
+        outcome.look_again = outcome.look_again.into_iter().chain(look_again).min();
+        Ok(outcome)
     }
 
     async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
@@ -225,6 +232,31 @@ impl Tenant {
                 ever_set: &memo.ever_set,
             }),
             support: &|path: &str, value: &Value| context.store.support(path, value),
+        })
+    }
+
+    /// Who is in the tenant, told at most once a second; and when to look again if it is too soon.
+    async fn census(
+        &self,
+        id: &ObjectId,
+        tenant_id: &str,
+        context: &Context,
+    ) -> Result<(Census, Option<Duration>), Problem> {
+        let census = context.store.census(tenant_id).await.map_err(problem)?;
+        let Some(status) = &self.status else { return Ok((census, None)) };
+        let told = Census {
+            users: status
+                .user_count
+                .and_then(|users| u64::try_from(users).ok())
+                .unwrap_or_default(),
+            administrator: status.admin_username.clone(),
+        };
+        if status.user_count.is_none() || told == census {
+            return Ok((census, None));
+        }
+        Ok(match context.throttle.turn(Kind::Tenant, id, Instant::now()) {
+            Ok(()) => (census, None),
+            Err(wait) => (told, Some(wait)),
         })
     }
 

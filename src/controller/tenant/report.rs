@@ -17,7 +17,7 @@ use crate::{
         effective::Document,
         subscription::{self, Standing},
     },
-    store::{Applied, Store, TenantState},
+    store::{Applied, Census, Store, TenantState},
 };
 
 /// What a reconcile found and did.
@@ -34,6 +34,8 @@ pub struct Report<'a> {
     /// The profile is missing, and what was in force stays in force.
     pub waits_for: Option<Problem>,
     pub store: &'a dyn Store,
+    /// Who is in the tenant.
+    pub census: Census,
     pub now: Timestamp,
 }
 
@@ -70,8 +72,8 @@ impl Report<'_> {
             short_id: Some(self.state.short_id.clone()),
             enabled: Some(self.state.enabled),
             keystore: before.keystore,
-            user_count: before.user_count,
-            admin_username: before.admin_username,
+            user_count: Some(i64::try_from(self.census.users).unwrap_or(i64::MAX)),
+            admin_username: self.census.administrator.clone(),
             effective: Some(self.effective()),
             unenforced: self.document.unenforced.clone(),
             overridden: self.document.overridden.clone(),

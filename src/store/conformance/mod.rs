@@ -58,7 +58,8 @@ macro_rules! conformance {
             drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
                 a_removed_one_is_absent, made_by_hand_is_unmarked;
             relations: none_leaves_all_alone, some_rules_over_marked_roles_only,
-                drift_of_roles, a_deleted_role_leaves_its_holders, namespaces_keep_names_apart;
+                drift_of_roles, a_deleted_role_leaves_its_holders, namespaces_keep_names_apart,
+                the_census_counts_everybody;
             deleting: removes_only_its_own, a_tenant_takes_all_with_it,
                 a_namespace_takes_its_roles;
             concurrency: fifty_tenants, one_tenant_twenty_times, an_outage_heals;

@@ -4,7 +4,7 @@ use super::{
     Backend, create, observed, put,
     samples::{self, narrow, wide},
 };
-use crate::store::{Applied, Deleted, Key, RoleName, State, Store};
+use crate::store::{Applied, Census, Deleted, Key, RoleName, State, Store};
 
 /// A state of each kind that has roles: a user that holds these, a role that contains them.
 fn holders(roles: Option<&[RoleName]>) -> [State; 2] {
@@ -147,4 +147,34 @@ fn field(state: &State) -> &'static str {
         State::User(_) => "roles",
         _ => "composites",
     }
+}
+
+pub(crate) async fn the_census_counts_everybody(backend: &impl Backend) {
+    let store = backend.store();
+    assert_eq!(store.census("acme").await.unwrap(), Census::default(), "no such tenant");
+    create(&*store, &samples::tenant("acme")).await;
+    let State::Role(mut admin) = samples::role("acme", &wide("admin"), None) else {
+        unreachable!()
+    };
+    admin.administrator = true;
+    create(&*store, &State::Role(admin)).await;
+    let boss = samples::role("acme", &wide("boss"), Some(&wides(&["admin"])));
+    create(&*store, &boss).await;
+    let plain = State::Role(match samples::role("acme", &wide("plain"), None) {
+        State::Role(mut role) => {
+            role.administrator = false;
+            role
+        }
+        _ => unreachable!(),
+    });
+    create(&*store, &plain).await;
+    create(&*store, &samples::user("acme", "ada", Some(&wides(&["plain"])))).await;
+    create(&*store, &samples::user("acme", "zoe", Some(&wides(&["admin"])))).await;
+    backend.add(&Key::User { tenant: "acme".into(), username: "by-hand".into() }).await;
+    let census = store.census("acme").await.unwrap();
+    assert_eq!(census, Census { users: 3, administrator: Some("zoe".into()) });
+    // Through a composite, and the first by name.
+    create(&*store, &samples::user("acme", "bob", Some(&wides(&["boss"])))).await;
+    let census = store.census("acme").await.unwrap();
+    assert_eq!(census, Census { users: 4, administrator: Some("bob".into()) });
 }

@@ -10,6 +10,7 @@
 //! `relations` between rows, and one file a kind with its `table`.
 
 mod cell;
+mod census;
 mod errors;
 mod file;
 mod namespaces;
@@ -28,7 +29,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqlitePool};
 
 use self::{file::StoreFile, row::Row, table::Table};
-use super::{Applied, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
+use super::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
 use crate::policy::Support;
 
 /// An identity store in a SQLite file.
@@ -102,6 +103,11 @@ impl Store for SqliteStore {
         tx.commit().await?;
         self.file.check()?;
         Ok(Deleted::Removed)
+    }
+
+    async fn census(&self, tenant: &str) -> Result<Census, Error> {
+        self.file.check()?;
+        census::take(&mut *self.readers.acquire().await?, tenant).await
     }
 }
 
