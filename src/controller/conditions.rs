@@ -139,7 +139,7 @@ pub fn transitions(old: &[Condition], new: &[Condition], verdict: Option<&Verdic
     for went in others(old).into_iter().filter(|c| find(new, &c.type_).is_none()) {
         notices.push(Notice {
             type_: EventType::Normal,
-            reason: format!("No{}", went.type_),
+            reason: format!("Not{}", went.type_),
             message: format!("the condition {} no longer holds", went.type_),
         });
     }

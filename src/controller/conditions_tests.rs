@@ -94,7 +94,7 @@ fn an_event_for_each_transition_and_only_then() {
     }];
     let suspended = conditions(&again, 2, &ready(), Some(&also), at(NOW));
     assert_eq!(reasons(&transitions(&again, &suspended, Some(&ready()))), ["Suspended"]);
-    assert_eq!(reasons(&transitions(&suspended, &again, Some(&ready()))), ["NoSuspended"]);
+    assert_eq!(reasons(&transitions(&suspended, &again, Some(&ready()))), ["NotSuspended"]);
     let paused = paused(&again, 3, at(NOW));
     assert_eq!(reasons(&transitions(&again, &paused, None)), ["Paused"]);
     assert_eq!(super::paused(&paused, 4, at(NOW)), paused, "said once");

@@ -12,5 +12,6 @@
     missing_docs
 )]
 
+mod clock;
 mod support;
 mod tenant;
