@@ -11,9 +11,10 @@ mod run;
     name = "keyreeve",
     version,
     arg_required_else_help = true,
-    after_help = "Begin with:\n  keyreeve crds | kubectl apply --server-side -f -   install the resource definitions\n  \
-                  keyreeve run --store sqlite:keyreeve.db             run the operator against the current kubeconfig\n\n\
-                  `keyreeve run --help` explains every flag."
+    after_help = "Begin with:\n  \
+        keyreeve crds | kubectl apply --server-side -f -\n  \
+        keyreeve run --store sqlite:keyreeve.db\n\n\
+        `keyreeve run --help` explains every flag."
 )]
 pub struct Cli {
     #[command(subcommand)]

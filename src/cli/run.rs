@@ -133,6 +133,15 @@ impl Run {
     }
 
     async fn run(self) -> Result<(), String> {
+        if let Some(profile) = &self.default_profile
+            && !self.watch_namespace.is_empty()
+            && !self.watch_namespace.contains(&profile.namespace)
+        {
+            return Err(format!(
+                "--default-profile is in the namespace {0}, which is not watched: add --watch-namespace {0}",
+                profile.namespace
+            ));
+        }
         let stop = stopped()
             .map_err(|error| format!("signals cannot be received: {error}"))?
             .boxed()
