@@ -165,10 +165,7 @@ impl Tenant {
         let there = record.map(|record| record.mark.as_ref());
         let claimants = context.view.claimants(tenant_id);
         let holder_exists = there.flatten().is_some_and(|mark| {
-            claimants.iter().any(|other| {
-                other.namespace().as_deref() == Some(&mark.namespace)
-                    && other.name_any() == mark.name
-            })
+            context.view.may_claim(&ObjectId::new(&mark.namespace, &mark.name), tenant_id)
         });
         let what = format!("tenant {tenant_id}");
         let claim = claim::decide(
