@@ -179,7 +179,9 @@ impl Tenant {
                 holder_exists,
             },
         )?;
-        if claim != Claim::Keep
+        // Its own mark, be it from before a restore, stands above anybody's age.
+        let is_mine = there.flatten().is_some_and(|mark| mark.is_same_object(&me));
+        if !is_mine
             && let Some(first) =
                 claimants.iter().find(|other| other.uid() != self.uid() && other.precedes(self))
         {
