@@ -12,5 +12,8 @@
     missing_docs
 )]
 
+mod adoption;
+mod conflict;
+mod deletion;
 mod support;
 mod tenant;
