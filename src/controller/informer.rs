@@ -188,7 +188,7 @@ impl Informer {
 
     /// Wakes the object itself and whoever its change concerns. A change of
     /// status alone concerns nobody else.
-    fn tell(&self, kind: Kind, id: &ObjectId, old: &BTreeSet<Link>, matters: bool) {
+    pub fn tell(&self, kind: Kind, id: &ObjectId, old: &BTreeSet<Link>, matters: bool) {
         self.queues.wake(kind, id);
         if !matters {
             return;

@@ -1,7 +1,7 @@
 //! Runs the operator: informers fill the caches, then the controllers start.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
     fmt::Debug,
     future::Future,
@@ -256,7 +256,8 @@ async fn watch_labels(client: Client, informer: Informer, known: tokio::sync::on
     }
 }
 
-/// Takes in a namespace's labels and wakes who refers from it to another namespace.
+/// Takes in a namespace's labels and wakes who refers from it to another namespace, as if the
+/// referrers themselves had changed.
 fn set_labels(informer: &Informer, name: String, labels: Option<&BTreeMap<String, String>>) {
     let before = {
         let Ok(mut all) = informer.view.labels.write() else { return };
@@ -266,8 +267,10 @@ fn set_labels(informer: &Informer, name: String, labels: Option<&BTreeMap<String
         }
     };
     if before.as_ref() != labels {
-        for (kind, id) in informer.view.index().with(&Link::LooksOutOf(name)) {
-            informer.queues.wake(*kind, id);
+        let referrers: Vec<_> =
+            informer.view.index().with(&Link::LooksOutOf(name)).cloned().collect();
+        for (kind, id) in referrers {
+            informer.tell(kind, &id, &BTreeSet::new(), true);
         }
     }
 }

@@ -155,6 +155,15 @@ impl View {
         ids.iter().filter_map(|id| self.tenants.get(id)).collect()
     }
 
+    /// Whether that Tenant is there and claims the tenant id, for all that is known: of one that
+    /// cannot be read, nothing is.
+    #[must_use]
+    pub fn may_claim(&self, id: &ObjectId, tenant_id: &str) -> bool {
+        self.tenants.get_guarded(id).is_some_and(|tenant| {
+            tenant.0.as_ref().map_or(true, |tenant| tenant.tenant_id() == tenant_id)
+        })
+    }
+
     /// The objects in a Tenant that are not being deleted themselves and that the Tenant allows.
     #[must_use]
     pub fn members(&self, tenant: &Tenant, id: &ObjectId) -> Vec<Member> {

@@ -12,6 +12,9 @@
     missing_docs
 )]
 
+mod adoption;
 mod clock;
+mod conflict;
+mod deletion;
 mod support;
 mod tenant;

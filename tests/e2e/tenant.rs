@@ -1,6 +1,7 @@
 //! The life of one Tenant.
 
 use keyreeve::api::{Source, Tenant, TenantProfile};
+use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
 use crate::support::{Audit, Conditions, Operator, Space};
@@ -68,4 +69,18 @@ async fn settings_come_from_tenant_profile_and_built_in_values() {
             profile.status.as_ref().and_then(|status| status.tenants) == Some(1)
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_subscription_may_end_late_but_not_when_time_does() {
+    let space = Space::new("late").await;
+    let _operator = Operator::start(&space);
+    let ending = |end: &str| json!({"spec": {"subscription": {"expiresAt": end}}});
+    space.create::<Tenant>("acme", ending("9998-12-31T23:59:59Z")["spec"].clone()).await;
+    space.ready("acme").await;
+    let never = Patch::Merge(ending("9999-12-31T23:59:59Z"));
+    let refused = space.tenants().patch("acme", &PatchParams::default(), &never).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("expiresAt: Invalid value"), "{refused}");
+    assert!(refused.contains("must be before the year 9999: leave it out"), "{refused}");
 }

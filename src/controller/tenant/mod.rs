@@ -31,6 +31,9 @@ use crate::{
 use desired::Memo;
 use report::Report;
 
+/// How each message of a deletion that is not done yet begins; a later pass knows it by that.
+const DELETION_WAITS: &str = "the deletion waits";
+
 impl Tenant {
     /// The tenant id in force.
     #[must_use]
@@ -131,16 +134,17 @@ impl Controlled for Tenant {
                 Notice::normal(Reason::Retained, message)
             }]);
         }
-        let members = context.view.members(self, id);
-        if !members.is_empty() {
-            return Err(blocked_by(&members));
-        }
+        let key = Key::Tenant { tenant: tenant_id.clone() };
         let mark = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
-        let deleted = context
-            .store
-            .delete(&Key::Tenant { tenant: tenant_id.clone() }, &mark)
-            .await
-            .map_err(problem)?;
+        // What is not there, or another's, has nobody in it that would lose something.
+        let record = context.store.observe(&key).await.map_err(deletion_waits)?;
+        if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) {
+            let members = context.view.members(self, id);
+            if !members.is_empty() {
+                return Err(blocked_by(&members));
+            }
+        }
+        let deleted = context.store.delete(&key, &mark).await.map_err(deletion_waits)?;
         Ok(vec![match deleted {
             Deleted::Removed => Notice::normal(
                 Reason::Removed,
@@ -172,10 +176,7 @@ impl Tenant {
         let there = record.map(|record| record.mark.as_ref());
         let claimants = context.view.claimants(tenant_id);
         let holder_exists = there.flatten().is_some_and(|mark| {
-            claimants.iter().any(|other| {
-                other.namespace().as_deref() == Some(&mark.namespace)
-                    && other.name_any() == mark.name
-            })
+            context.view.may_claim(&ObjectId::new(&mark.namespace, &mark.name), tenant_id)
         });
         let what = format!("tenant {tenant_id}");
         let claim = claim::decide(
@@ -189,7 +190,9 @@ impl Tenant {
                 holder_exists,
             },
         )?;
-        if claim != Claim::Keep
+        // Its own mark, be it from before a restore, stands above anybody's age.
+        let is_mine = there.flatten().is_some_and(|mark| mark.is_same_object(&me));
+        if !is_mine
             && let Some(first) =
                 claimants.iter().find(|other| other.uid() != self.uid() && other.precedes(self))
         {
@@ -269,14 +272,8 @@ impl Tenant {
 
     /// Whether status says that the deletion could not be done at once.
     fn deletion_waited(&self) -> bool {
-        let conditions =
-            self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let deleted_at = self.metadata.generation.unwrap_or(0);
-        conditions.iter().any(|condition| {
-            condition.type_ == "Reconciling"
-                && (condition.reason == Reason::DeletionBlocked.as_str()
-                    || condition.reason == Reason::StoreUnavailable.as_str()
-                        && condition.observed_generation < deleted_at)
+        self.status.as_ref().is_some_and(|status| {
+            status.conditions.iter().any(|condition| condition.message.starts_with(DELETION_WAITS))
         })
     }
 }
@@ -289,10 +286,20 @@ fn blocked_by(members: &[Member]) -> Problem {
     Problem::waiting(
         Reason::DeletionBlocked,
         format!(
-            "the deletion waits for what is in the tenant: {}{more}. Delete them, or set deletionPolicy: Retain",
+            "{DELETION_WAITS} for what is in the tenant: {}{more}. Delete them, or set deletionPolicy: Retain",
             named.join(", ")
         ),
     )
+}
+
+/// What the store answered to a deletion that is tried again.
+#[allow(clippy::needless_pass_by_value, reason = "reads as map_err(deletion_waits)")]
+fn deletion_waits(error: store::Error) -> Problem {
+    Problem {
+        class: error.class(),
+        reason: error.reason(),
+        message: format!("{DELETION_WAITS}, unless deletionPolicy is set to Retain: {error}"),
+    }
 }
 
 fn tenant_state(record: &Record) -> Option<&TenantState> {

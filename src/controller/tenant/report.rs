@@ -20,6 +20,9 @@ use crate::{
     store::{Applied, Census, Store, TenantState},
 };
 
+/// What an update may touch without putting anything right.
+const NOTES: [&str; 2] = ["mark", "memo"];
+
 /// What a reconcile found and did.
 pub struct Report<'a> {
     pub tenant: &'a Tenant,
@@ -159,13 +162,18 @@ impl Report<'_> {
         if self.drifted
             && let Applied::Updated(fields) = self.applied
         {
-            notices.push(Notice::warning(
-                Reason::DriftCorrected,
-                format!(
-                    "another hand had changed tenant {tenant_id} in the store; put right: {}",
-                    fields.join(", ")
-                ),
-            ));
+            // What stays as the other hand left it is only noted down.
+            let fields: Vec<_> =
+                fields.iter().map(String::as_str).filter(|field| !NOTES.contains(field)).collect();
+            if !fields.is_empty() {
+                notices.push(Notice::warning(
+                    Reason::DriftCorrected,
+                    format!(
+                        "another hand had changed tenant {tenant_id} in the store; put right: {}",
+                        fields.join(", ")
+                    ),
+                ));
+            }
         }
         notices
     }

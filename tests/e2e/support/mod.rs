@@ -2,14 +2,16 @@
 //! real operator as a process with the chart's ServiceAccount, and ways to wait.
 
 mod audit;
+mod cluster;
 mod database;
 mod operator;
 mod space;
 
 pub use audit::Audit;
+pub use cluster::Cluster;
 pub use database::Database;
 pub use operator::Operator;
-pub use space::{Conditions, Space, is_current, until};
+pub use space::{Conditions, Space, is_current, until, until_gone};
 
 use std::{env, time::Duration};
 

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
 };
 
-use super::{PATIENCE, Space, setting};
+use super::{PATIENCE, Space};
 
 /// A running operator; dropped, it is killed.
 pub struct Operator {
@@ -22,6 +22,10 @@ impl Operator {
 
     /// Starts it with more flags; what they repeat they replace.
     pub fn start_with(space: &Space, flags: &[&str]) -> Self {
+        Self::spawn(space, &[], &Self::arguments(space, flags))
+    }
+
+    fn arguments(space: &Space, flags: &[&str]) -> Vec<String> {
         let store = format!("sqlite:{}", space.store_file().display());
         let mut arguments = vec!["--watch-namespace", &space.namespace, "--store", &store];
         for (default, value) in [
@@ -34,17 +38,31 @@ impl Operator {
             }
         }
         arguments.extend(flags);
-        Self::start_plain(space, &arguments)
+        arguments.into_iter().map(ToOwned::to_owned).collect()
+    }
+
+    /// Starts it so that [`Operator::refuse_writes`] fails its writes instead of ending it.
+    pub fn start_refusable(space: &Space) -> Self {
+        // Its log goes through another process, which is not refused.
+        let wrapper = ["bash", "-c", r#"trap "" XFSZ; exec "$0" "$@" 2> >(cat >&2)"#];
+        Self::spawn(space, &wrapper, &Self::arguments(space, &[]))
     }
 
     /// Starts it with these flags alone.
     pub fn start_plain(space: &Space, arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        Self::spawn(space, &[], &arguments)
+    }
+
+    fn spawn(space: &Space, wrapper: &[&str], arguments: &[String]) -> Self {
         let log = space.folder().join("operator.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_keyreeve"))
+        let command = [wrapper, &[env!("CARGO_BIN_EXE_keyreeve")]].concat();
+        let child = Command::new(command[0])
+            .args(&command[1..])
             .args(["run", "--log-level", "info,keyreeve=debug", "--log-format", "text"])
             .args(arguments)
-            .env("KUBECONFIG", setting("KEYREEVE_TEST_OPERATOR_KUBECONFIG"))
+            .env("KUBECONFIG", &space.operator_kubeconfig)
             .env("POD_NAMESPACE", "keyreeve-system")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -61,6 +79,15 @@ impl Operator {
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// From now on no file takes its writes, as on a broken disk; or they do again.
+    pub fn refuse_writes(&self, refuse: bool) {
+        // The soft limit alone: only that can be raised again.
+        let limit = if refuse { "--fsize=0:" } else { "--fsize=unlimited:" };
+        let limited =
+            Command::new("prlimit").args(["--pid", &self.id().to_string(), limit]).status();
+        assert!(limited.unwrap().success());
     }
 
     /// SIGKILL.

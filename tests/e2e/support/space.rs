@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Debug,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -28,6 +28,8 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 pub struct Space {
     pub client: Client,
     pub namespace: String,
+    /// As whom the operator comes to the control plane.
+    pub operator_kubeconfig: PathBuf,
     folder: TempDir,
 }
 
@@ -52,6 +54,21 @@ pub trait Conditions {
     fn has_reason(&self, reason: &str) -> bool {
         self.condition("Ready").is_some_and(|ready| ready.reason == reason)
     }
+
+    /// Whether it waits for something that mends by itself.
+    fn is_reconciling(&self, reason: &str) -> bool {
+        self.has_reason(reason) && self.condition("Reconciling").is_some()
+    }
+
+    /// Whether it needs a person.
+    fn is_stalled(&self, reason: &str) -> bool {
+        self.has_reason(reason) && self.condition("Stalled").is_some()
+    }
+
+    /// Ready's message.
+    fn message(&self) -> &str {
+        self.condition("Ready").map(|ready| ready.message.as_str()).unwrap_or_default()
+    }
 }
 
 impl Conditions for Tenant {
@@ -68,10 +85,16 @@ impl Conditions for TenantProfile {
 
 impl Space {
     pub async fn new(name: &str) -> Self {
-        let client = admin().await;
+        let operator = setting("KEYREEVE_TEST_OPERATOR_KUBECONFIG").into();
+        Self::on(admin().await, operator, name).await
+    }
+
+    /// A namespace on a control plane that is not the common one.
+    pub async fn on(client: Client, operator_kubeconfig: PathBuf, name: &str) -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("{name}-{}-{number}", std::process::id());
-        let space = Self { client, namespace, folder: TempDir::new().unwrap() };
+        let space =
+            Self { client, namespace, operator_kubeconfig, folder: TempDir::new().unwrap() };
         space.make_namespace(&space.namespace, &[]).await;
         space
     }
@@ -101,6 +124,13 @@ impl Space {
 
     pub fn folder(&self) -> PathBuf {
         self.folder.path().into()
+    }
+
+    /// The test's store before any operator has used it.
+    pub async fn new_store(&self) -> Database {
+        let url = format!("sqlite:{}", self.store_file().display()).parse().unwrap();
+        drop(keyreeve::store::open(&url).await.unwrap());
+        self.database().await
     }
 
     /// The test's store, by another hand than the operator's.
@@ -215,12 +245,7 @@ impl Space {
 
     /// Waits until the Tenant is gone.
     pub async fn gone(&self, name: &str) {
-        let tenants = self.tenants();
-        let gone =
-            await_condition(tenants.clone(), name, |tenant: Option<&Tenant>| tenant.is_none());
-        if timeout(PATIENCE, gone).await.is_err() {
-            panic!("Tenant {name} is still there: {:#?}", tenants.get_opt(name).await);
-        }
+        until_gone(self.tenants(), name).await;
     }
 
     /// The events of an object, as "Type Reason: note", oldest first.
@@ -288,9 +313,25 @@ where
     }
 }
 
+/// Waits until an object is gone.
+pub async fn until_gone<K>(api: Api<K>, name: &str)
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let gone = await_condition(api.clone(), name, |object: Option<&K>| object.is_none());
+    if timeout(PATIENCE, gone).await.is_err() {
+        panic!("{name} is still there: {:#?}", api.get_opt(name).await);
+    }
+}
+
 /// The administrator's client.
 pub async fn admin() -> Client {
-    let kubeconfig = Kubeconfig::read_from(setting("KEYREEVE_TEST_KUBECONFIG")).unwrap();
+    client(Path::new(&setting("KEYREEVE_TEST_KUBECONFIG"))).await
+}
+
+/// A client with the rights of a kubeconfig.
+pub async fn client(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let config =
         Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
