@@ -39,7 +39,10 @@ pub fn insert(document: &mut Map<String, Value>, path: &str, value: Value) {
             document.insert(path.to_owned(), value);
         }
         Some((first, rest)) => {
-            let child = document.entry(first).or_insert_with(|| Value::Object(Map::new()));
+            let child = document.entry(first).or_insert(Value::Null);
+            if !child.is_object() {
+                *child = Value::Object(Map::new());
+            }
             if let Some(child) = child.as_object_mut() {
                 insert(child, rest, value);
             }

@@ -86,6 +86,7 @@ pub async fn run(
             .default_profile
             .as_ref()
             .map(|(namespace, name)| ObjectId::new(namespace, name)),
+        watched: options.watch_namespaces.clone(),
     });
 
     let mut queues = Queues::new(metrics.clone());

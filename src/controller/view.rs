@@ -25,6 +25,8 @@ pub struct View {
     pub(super) index: Mutex<Index>,
     pub(super) labels: RwLock<HashMap<String, BTreeMap<String, String>>>,
     pub(super) default_profile: Option<ObjectId>,
+    /// The Kubernetes namespaces that are watched; all if empty.
+    pub(super) watched: Vec<String>,
 }
 
 /// The profile that holds for a Tenant.
@@ -156,12 +158,14 @@ impl View {
     }
 
     /// Whether that Tenant is there and claims the tenant id, for all that is known: of one that
-    /// cannot be read, nothing is.
+    /// cannot be read, or is in a namespace that is not watched, nothing is.
     #[must_use]
     pub fn may_claim(&self, id: &ObjectId, tenant_id: &str) -> bool {
-        self.tenants.get_guarded(id).is_some_and(|tenant| {
-            tenant.0.as_ref().map_or(true, |tenant| tenant.tenant_id() == tenant_id)
-        })
+        let watched = self.watched.is_empty() || self.watched.contains(&id.namespace);
+        !watched
+            || self.tenants.get_guarded(id).is_some_and(|tenant| {
+                tenant.0.as_ref().map_or(true, |tenant| tenant.tenant_id() == tenant_id)
+            })
     }
 
     /// The objects in a Tenant that are not being deleted themselves and that the Tenant allows.

@@ -84,7 +84,8 @@ pub fn decide(inputs: Inputs<'_>) -> Result<Document, Problem> {
         ..Document::default()
     };
     let mut unsupported = Vec::new();
-    let mut values = Map::new();
+    // What an adopted tenant has beyond the settings that we know stays as found, too.
+    let mut values = found.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
     for_each_leaf(&as_document(defaults::tenant_settings()), "", &mut |path, built_in| {
         let own = look_up(&tenant, path);
         let is_locked = locked.iter().any(|lock| is_at_or_below(path, lock));

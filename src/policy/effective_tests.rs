@@ -138,6 +138,8 @@ fn an_adopted_tenant_keeps_what_was_never_set() {
         "ttl": {"session": "11h", "idToken": "13m"},
         "acrValues": "not a list",
         "hashFunction": "scrypt",
+        "ciba": "not a group",
+        "notOurs": {"kept": true},
     }));
     let keystore = Map::new();
     let ever_set = BTreeSet::from(["settings.ttl.idToken".to_owned()]);
@@ -156,6 +158,8 @@ fn an_adopted_tenant_keeps_what_was_never_set() {
     assert!(!document.sources.contains_key("settings.ttl.idToken"));
     assert_eq!(document.settings["acrValues"], json!([]), "what cannot be read is not kept");
     assert_eq!(document.settings["hashFunction"], json!("argon2"));
+    assert_eq!(document.settings["ciba"]["deliveryMode"], json!("poll"));
+    assert_eq!(document.settings["notOurs"], json!({"kept": true}), "what we do not know");
     assert_eq!(document.set_paths().collect::<Vec<_>>(), ["settings.registerEnabled"]);
 }
 
@@ -164,8 +168,9 @@ fn what_the_store_cannot_do_is_never_silently_dropped() {
     let support = |path: &str, value: &Value| match (path, value.as_str()) {
         ("keystore.algorithm", Some("RS256")) => Support::Enforced,
         ("keystore.algorithm", _) => Support::Unsupported { own: Some(json!("RS256")) },
-        ("settings.hashFunction", Some("bcrypt")) => Support::Carried,
-        ("settings.policies.bruteForce.enabled", _) => Support::Carried,
+        ("settings.hashFunction", Some("bcrypt")) | ("settings.policies.bruteForce.enabled", _) => {
+            Support::Carried
+        }
         ("settings.ttl.idToken", _) => Support::Unsupported { own: Some(json!("5m")) },
         _ => Support::Enforced,
     };
