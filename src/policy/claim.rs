@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, Reason};
@@ -56,8 +57,27 @@ pub enum Claim {
     Keep,
     /// It carries a mark that gives way: this object's before a restore, or that of an owner named by `--take-over-from`.
     TakeOver,
-    /// Nobody's, or left behind by an object that is gone; to be adopted.
+    /// Nobody's, to be adopted.
     Adopt,
+}
+
+/// Another object that claims the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// When it was created; it orders claimants that nobody's mark tells apart.
+    pub created: Option<Timestamp>,
+    /// Its UID, which orders those of one moment.
+    pub uid: String,
+    /// Its Kubernetes namespace.
+    pub namespace: String,
+    /// Its `metadata.name`.
+    pub name: String,
+}
+
+impl Claimant {
+    fn precedes(&self, other: &Self) -> bool {
+        (self.created, &self.uid) < (other.created, &other.uid)
+    }
 }
 
 /// What the claim depends on beside the marks.
@@ -65,72 +85,87 @@ pub enum Claim {
 pub struct Rules<'a> {
     /// What is claimed, for messages, such as `tenant acme`.
     pub what: &'a str,
+    /// All objects that claim it, this one among them.
+    pub claimants: &'a [Claimant],
     /// Whether the object says `adoptionPolicy: Adopt`.
     pub adopt: bool,
     /// Whether the operator's `--adoptable` lists the tenant.
     pub adoptable: bool,
     /// Owners named by `--take-over-from`.
     pub take_over_from: &'a [String],
-    /// Whether the object that another mark names still exists.
+    /// Whether the object that another mark names still exists; for messages only.
     pub holder_exists: bool,
 }
 
 /// Decides what `me` may do with what the store has: nothing, something without
 /// a mark (`Some(None)`), or something with one.
+///
+/// A mark stands above all: whoever's it is keeps it, and what carries the mark
+/// of another object is never adopted, also when that object is gone. Where no
+/// mark decides, the oldest claimant does.
 #[allow(clippy::option_option, reason = "nothing there and nobody's are two things")]
 pub fn decide(me: &Mark, there: Option<Option<&Mark>>, rules: Rules<'_>) -> Result<Claim, Problem> {
     let what = rules.what;
-    match there {
-        None => Ok(Claim::Create),
-        Some(Some(mark)) if mark == me => Ok(Claim::Keep),
-        Some(Some(mark)) if mark.is_same_object(me) => Ok(Claim::TakeOver),
-        Some(Some(mark)) if mark.owner != me.owner => {
-            if rules.take_over_from.contains(&mark.owner) {
-                Ok(Claim::TakeOver)
-            } else {
-                Err(conflict(format!(
-                    "{what} in the store belongs to another owner, {}: choose another name, or start this operator with \
-                     --take-over-from {} once that one has stopped",
-                    mark.owner, mark.owner
-                )))
-            }
+    let claim = match there {
+        Some(Some(mark)) if mark == me => return Ok(Claim::Keep),
+        Some(Some(mark)) if mark.is_same_object(me) => return Ok(Claim::TakeOver),
+        Some(Some(mark)) if mark.owner == me.owner => {
+            return Err(conflict(taken(what, me, mark, rules.holder_exists)));
         }
-        // Nobody's, or left behind by an object that is gone.
-        Some(mark)
-            if rules.adopt && rules.adoptable && (mark.is_none() || !rules.holder_exists) =>
-        {
-            Ok(Claim::Adopt)
+        Some(Some(mark)) if rules.take_over_from.contains(&mark.owner) => Claim::TakeOver,
+        Some(Some(mark)) => {
+            return Err(conflict(format!(
+                "{what} in the store belongs to another owner, {}: choose another name, or start this operator with \
+                 --take-over-from {} once that one has stopped",
+                mark.owner, mark.owner
+            )));
         }
-        Some(Some(mark)) => Err(conflict(taken(what, me, mark, rules))),
-        Some(None) => Err(conflict(format!(
-            "{what} is in the store and nobody's: {}",
-            how_to_adopt(rules).unwrap_or_default()
+        Some(None) if rules.adopt && rules.adoptable => Claim::Adopt,
+        Some(None) => {
+            return Err(conflict(format!(
+                "{what} is in the store and nobody's: {}",
+                how_to_adopt(rules)
+            )));
+        }
+        None => Claim::Create,
+    };
+    match first(me, rules.claimants) {
+        Some(first) if first.namespace == me.namespace => Err(conflict(format!(
+            "{what} is taken by {} {}, which is older: choose another name, or delete it",
+            me.kind, first.name
         ))),
+        Some(_) => Err(conflict(format!("{what} is taken: choose another name"))),
+        None => Ok(claim),
     }
+}
+
+/// A claimant that comes before `me`.
+fn first<'a>(me: &Mark, claimants: &'a [Claimant]) -> Option<&'a Claimant> {
+    let own = claimants.iter().find(|claimant| claimant.uid == me.uid)?;
+    claimants.iter().find(|other| other.precedes(own))
 }
 
 /// Names the other object only within one Kubernetes namespace.
-fn taken(what: &str, me: &Mark, mark: &Mark, rules: Rules<'_>) -> String {
-    if mark.namespace != me.namespace {
-        return format!("{what} is taken: choose another name");
-    }
+fn taken(what: &str, me: &Mark, mark: &Mark, holder_exists: bool) -> String {
     let holder = format!("{} {}", mark.kind, mark.name);
-    match how_to_adopt(rules) {
-        Some(how) if !rules.holder_exists => format!(
-            "{what} is in the store and was kept when {holder} was deleted: create {holder} again to take it up, or {how}"
-        ),
-        _ => format!("{what} is taken by {holder}: choose another name, or delete {holder}"),
+    if mark.namespace != me.namespace {
+        format!("{what} is taken: choose another name")
+    } else if holder_exists {
+        format!("{what} is taken by {holder}: choose another name, or delete {holder}")
+    } else {
+        format!(
+            "{what} was kept in the store when {holder} was deleted: create {holder} again to take it up, or choose another name"
+        )
     }
 }
 
-fn how_to_adopt(rules: Rules<'_>) -> Option<String> {
+fn how_to_adopt(rules: Rules<'_>) -> &'static str {
     match (rules.adopt, rules.adoptable) {
-        (true, true) => None,
-        (false, true) => Some("set adoptionPolicy: Adopt to adopt it".into()),
-        (true, false) => Some("ask the platform to list the tenant in the operator's --adoptable".into()),
-        (false, false) => Some(
-            "to adopt it, set adoptionPolicy: Adopt and have the platform list the tenant in the operator's --adoptable".into(),
-        ),
+        (true, _) => "ask the platform to list the tenant in the operator's --adoptable",
+        (false, true) => "set adoptionPolicy: Adopt to adopt it",
+        (false, false) => {
+            "to adopt it, set adoptionPolicy: Adopt and have the platform list the tenant in the operator's --adoptable"
+        }
     }
 }
 
@@ -161,6 +196,7 @@ mod tests {
         let foreign = mark("them", "team-a", "acme", "4");
         let rules = Rules {
             what: "tenant acme",
+            claimants: &[],
             adopt: false,
             adoptable: false,
             take_over_from: &[],
@@ -177,15 +213,11 @@ mod tests {
             decide(&me, Some(Some(&foreign)), Rules { take_over_from: &them, ..rules }),
             Ok(Claim::TakeOver)
         );
-        // Left behind by Retain: adopted only when the holder is gone.
-        let gone = Rules { holder_exists: false, ..adopting };
-        assert_eq!(decide(&me, Some(Some(&neighbour)), gone), Ok(Claim::Adopt));
-        assert!(decide(&me, Some(Some(&neighbour)), adopting).is_err());
-
         for (there, rules, says) in [
             (Some(&foreign), adopting, "another owner, them"),
             (Some(&neighbour), rules, "taken by Tenant other"),
-            (Some(&stranger), rules, "taken: choose another"),
+            (Some(&neighbour), adopting, "taken by Tenant other"),
+            (Some(&stranger), Rules { holder_exists: false, ..adopting }, "taken: choose another"),
             (
                 Some(&neighbour),
                 Rules { holder_exists: false, ..rules },
@@ -202,5 +234,45 @@ mod tests {
         }
         let problem = decide(&me, Some(Some(&stranger)), rules).unwrap_err();
         assert!(!problem.message.contains("team-b"), "names nobody in another namespace");
+    }
+
+    #[test]
+    fn where_no_mark_decides_the_oldest_does() {
+        let (one, two) = (mark("us", "team-a", "one", "1"), mark("us", "team-a", "two", "2"));
+        let far = mark("us", "team-b", "far", "3");
+        let claimant = |mark: &Mark, created: i64| Claimant {
+            created: Timestamp::from_second(created).ok(),
+            uid: mark.uid.clone(),
+            namespace: mark.namespace.clone(),
+            name: mark.name.clone(),
+        };
+        let claimants = [claimant(&two, 10), claimant(&one, 10), claimant(&far, 20)];
+        let them = ["them".to_owned()];
+        let rules = Rules {
+            what: "tenant acme",
+            claimants: &claimants,
+            adopt: true,
+            adoptable: true,
+            take_over_from: &them,
+            holder_exists: true,
+        };
+        let foreign = mark("them", "team-a", "acme", "4");
+        for (there, claim) in [
+            (None, Claim::Create),
+            (Some(None), Claim::Adopt),
+            (Some(Some(&foreign)), Claim::TakeOver),
+        ] {
+            assert_eq!(decide(&one, there, rules), Ok(claim), "the lowest UID of one moment");
+            let near = decide(&two, there, rules).unwrap_err().message;
+            assert!(near.contains("taken by Tenant one, which is older"), "{near}");
+            let far = decide(&far, there, rules).unwrap_err().message;
+            assert!(far.contains("is taken: choose"), "{far}");
+        }
+        // Its own mark stands above anybody's age, be it from before a restore.
+        assert_eq!(decide(&far, Some(Some(&far)), rules), Ok(Claim::Keep));
+        assert_eq!(
+            decide(&two, Some(Some(&mark("us", "team-a", "two", "0"))), rules),
+            Ok(Claim::TakeOver)
+        );
     }
 }

@@ -18,7 +18,7 @@ use crate::api::{
 /// What is in force in a tenant. The store keeps it with the tenant, so that it
 /// stays in force while the profile is missing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct Document {
     /// Every setting, in the form of `api::Settings`.
     pub settings: Map<String, Value>,

@@ -25,7 +25,9 @@ pub fn allows(target_namespace: &str, grants: &[AllowedFrom], from: From<'_>) ->
 }
 
 fn grant_holds(grant: &AllowedFrom, from: From<'_>) -> bool {
-    if grant.match_names.is_none() && grant.match_labels.is_none() {
+    // The schema refuses both, but the object may be older than it.
+    let gives_labels = grant.match_labels.as_ref().is_some_and(|labels| !labels.is_empty());
+    if grant.match_names.is_none() && !gives_labels {
         return false;
     }
     let name = grant
@@ -71,6 +73,7 @@ mod tests {
             ("the beginning", vec![grant(Some(&["team-*"]), None)], true),
             ("another beginning", vec![grant(Some(&["team-b*"]), None)], false),
             ("everything", vec![grant(Some(&["*"]), None)], true),
+            ("no label at all", vec![grant(None, Some(&[]))], false),
             ("the label", vec![grant(None, Some(&[("team", "blue")]))], true),
             ("another label", vec![grant(None, Some(&[("team", "red")]))], false),
             (

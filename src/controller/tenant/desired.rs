@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// What is remembered with a tenant's mark in the store.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Memo {
     /// Whether the tenant was there before us: what was never set stays as found.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -38,9 +38,20 @@ pub struct Memo {
 }
 
 impl Memo {
-    /// Reads what was remembered; what cannot be read was never remembered.
+    /// Reads what was remembered, each part for itself.
+    ///
+    /// Of what is ours and remembers nothing that can be read, it is taken that it was adopted:
+    /// then nothing of it is overwritten that nobody sets.
     pub fn read(memo: &Value) -> Self {
-        serde_json::from_value(memo.clone()).unwrap_or_default()
+        fn part<T: DeserializeOwned>(memo: &Value, name: &str) -> Option<T> {
+            memo.get(name).and_then(|part| serde_json::from_value(part.clone()).ok())
+        }
+        Self {
+            adopted: part(memo, "adopted").unwrap_or(!memo.is_object()),
+            ever_set: part(memo, "everSet").unwrap_or_default(),
+            found_enabled: part(memo, "foundEnabled"),
+            document: part(memo, "document"),
+        }
     }
 
     /// As the store keeps it.
@@ -73,7 +84,10 @@ pub fn state(
     let suspended =
         matches!(subscription::standing(spec.subscription.as_ref(), now), Standing::Expired(_));
     let found = found.filter(|_| memo.adopted);
-    if let Some(found) = found.filter(|found| !found.suspended) {
+    if let Some(found) = found
+        && (!found.suspended || memo.found_enabled.is_none())
+    {
+        // While it is suspended it is disabled by us.
         memo.found_enabled = Some(found.enabled);
     }
     let found_enabled = memo.found_enabled;

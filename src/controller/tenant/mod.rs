@@ -23,7 +23,7 @@ use crate::{
     api::{AdoptionPolicy, DeletionPolicy, Tenant},
     policy::{
         Problem, Reason,
-        claim::{self, Claim},
+        claim::{self, Claim, Claimant},
         effective,
     },
     store::{self, Applied, Census, Deleted, Desired, Expected, Key, Record, State, TenantState},
@@ -80,14 +80,17 @@ impl Controlled for Tenant {
         let found = record.as_ref().and_then(tenant_state);
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
         memo.adopted |= claim == Claim::Adopt;
-        let (document, waits_for) = match &profile {
-            Profile::None => (self.decide(None, found, &memo, context)?, None),
-            Profile::Found(profile) => (self.decide(Some(profile), found, &memo, context)?, None),
-            // What was in force stays in force; a tenant that never had anything waits.
-            Profile::Unavailable(problem) => match memo.document.clone() {
-                Some(document) => (document, Some(problem.clone())),
-                None => return Err(problem.clone()),
-            },
+        let decided = match &profile {
+            Profile::None => self.decide(None, found, &memo, context),
+            Profile::Found(profile) => self.decide(Some(profile), found, &memo, context),
+            Profile::Unavailable(problem) => Err(problem.clone()),
+        };
+        // What was in force stays in force, and what does not depend on it still holds: whether
+        // the tenant is enabled, and when its subscription ends. One that never had anything waits.
+        let (document, not_ready) = match (decided, memo.document.clone()) {
+            (Ok(document), _) => (document, None),
+            (Err(problem), Some(document)) => (document, Some(problem)),
+            (Err(problem), None) => return Err(problem),
         };
         let now = context.clock.now();
         let state = desired::state(self, &tenant_id, &document, found, &mut memo, now);
@@ -112,7 +115,7 @@ impl Controlled for Tenant {
             applied: &applied,
             drifted: record.as_ref().is_some_and(|record| record.drifted),
             was_lost: applied == Applied::Created && self.was_in(context.store.as_ref()),
-            waits_for,
+            not_ready,
             store: context.store.as_ref(),
             census,
             now,
@@ -174,48 +177,31 @@ impl Tenant {
     ) -> Result<Claim, Problem> {
         let me = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
         let there = record.map(|record| record.mark.as_ref());
-        let claimants = context.view.claimants(tenant_id);
-        let holder_exists = there.flatten().is_some_and(|mark| {
-            context.view.may_claim(&ObjectId::new(&mark.namespace, &mark.name), tenant_id)
-        });
-        let what = format!("tenant {tenant_id}");
-        let claim = claim::decide(
+        let claimants: Vec<_> =
+            context.view.claimants(tenant_id).iter().map(Self::claimant).collect();
+        claim::decide(
             &me,
             there,
             claim::Rules {
-                what: &what,
+                what: &format!("tenant {tenant_id}"),
+                claimants: &claimants,
                 adopt: self.spec.adoption_policy == Some(AdoptionPolicy::Adopt),
                 adoptable: context.options.adoptable.is_match(tenant_id),
                 take_over_from: &context.options.take_over_from,
-                holder_exists,
+                holder_exists: there.flatten().is_some_and(|mark| {
+                    context.view.may_claim(&ObjectId::new(&mark.namespace, &mark.name), tenant_id)
+                }),
             },
-        )?;
-        // Its own mark, be it from before a restore, stands above anybody's age.
-        let is_mine = there.flatten().is_some_and(|mark| mark.is_same_object(&me));
-        if !is_mine
-            && let Some(first) =
-                claimants.iter().find(|other| other.uid() != self.uid() && other.precedes(self))
-        {
-            let holder = if first.namespace() == self.namespace() {
-                format!(
-                    "taken by Tenant {}, which is older: choose another tenantId, or delete it",
-                    first.name_any()
-                )
-            } else {
-                "taken: choose another tenantId".into()
-            };
-            return Err(Problem::terminal(
-                Reason::Conflict,
-                format!("tenant {tenant_id} is {holder}"),
-            ));
-        }
-        Ok(claim)
+        )
     }
 
-    /// Of two that claim what nobody has yet: the oldest, then the lowest UID.
-    fn precedes(&self, other: &Self) -> bool {
-        let order = |tenant: &Self| (tenant.creation_timestamp().map(|time| time.0), tenant.uid());
-        order(self) < order(other)
+    fn claimant(&self) -> Claimant {
+        Claimant {
+            created: self.creation_timestamp().map(|time| time.0),
+            uid: self.uid().unwrap_or_default(),
+            namespace: self.namespace().unwrap_or_default(),
+            name: self.name_any(),
+        }
     }
 
     fn decide(

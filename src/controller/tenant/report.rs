@@ -34,8 +34,8 @@ pub struct Report<'a> {
     pub drifted: bool,
     /// The store had the tenant and has it no more.
     pub was_lost: bool,
-    /// The profile is missing, and what was in force stays in force.
-    pub waits_for: Option<Problem>,
+    /// Why what is declared cannot be in force; what was in force stays in force.
+    pub not_ready: Option<Problem>,
     pub store: &'a dyn Store,
     /// Who is in the tenant.
     pub census: Census,
@@ -54,7 +54,7 @@ impl Report<'_> {
                 Standing::Until(end) => Duration::try_from(end.duration_since(self.now)).ok(),
                 Standing::Unlimited | Standing::Expired(_) => None,
             },
-            verdict: match self.waits_for {
+            verdict: match self.not_ready {
                 Some(problem) => Verdict::NotReady(problem),
                 None => Verdict::Ready {
                     reason: Reason::Synced,
