@@ -227,7 +227,10 @@ fn satisfiable() -> Rule {
         "!has(self.max) || self.max == 0 || (self.max >= (has(self.min) ? self.min : 0) && self.max >= \
          (has(self.lowerCase) ? self.lowerCase : 0) + (has(self.upperCase) ? self.upperCase : 0) + \
          (has(self.number) ? self.number : 0) + \
-         (has(self.customChars) && self.customChars.matches('[^a-zA-Z0-9]') ? 1 : 0))",
+         (has(self.customChars) && self.customChars != '' && \
+         !(has(self.lowerCase) && self.lowerCase > 0 && self.customChars.matches('[a-z]')) && \
+         !(has(self.upperCase) && self.upperCase > 0 && self.customChars.matches('[A-Z]')) && \
+         !(has(self.number) && self.number > 0 && self.customChars.matches('[0-9]')) ? 1 : 0))",
     )
     .message("max must be at least min, and at least lowerCase + upperCase + number + 1 for customChars: no password could satisfy it")
     .field_path(".max")

@@ -4,9 +4,9 @@ use crate::api::PasswordPolicy;
 
 /// Why no password could satisfy the policy, if none could.
 ///
-/// `max` 0 is no limit. The characters of `customChars` cost one more character
-/// only if none of them is a letter or a digit, because otherwise one that is
-/// asked for anyway may be among them.
+/// `max` 0 is no limit. `customChars` costs one more character unless one of its
+/// characters is a letter or digit of a class that is asked for anyway. The same
+/// rule stands in the schema, where one object states it (`api::PasswordPolicy`).
 #[must_use]
 pub fn unsatisfiable(policy: &PasswordPolicy) -> Option<String> {
     let max = policy.max.unwrap_or(0);
@@ -17,7 +17,12 @@ pub fn unsatisfiable(policy: &PasswordPolicy) -> Option<String> {
         policy.upper_case.unwrap_or(0),
         policy.number.unwrap_or(0),
     );
-    let own = u32::from(custom.chars().any(|c| !c.is_ascii_alphanumeric()));
+    let is_asked_for = |c: char| {
+        lower > 0 && c.is_ascii_lowercase()
+            || upper > 0 && c.is_ascii_uppercase()
+            || number > 0 && c.is_ascii_digit()
+    };
+    let own = u32::from(!custom.is_empty() && !custom.chars().any(is_asked_for));
     let needed = lower + upper + number + own;
     if max == 0 || max >= min.max(needed) {
         return None;
@@ -51,11 +56,11 @@ mod tests {
         };
         assert_eq!(unsatisfiable(&PasswordPolicy::default()), None);
         assert_eq!(unsatisfiable(&policy(12, 12, 4, 4, 4, "")), None);
-        assert_eq!(
-            unsatisfiable(&policy(12, 12, 4, 4, 4, "a!")).map(|why| why.contains("13")),
-            Some(true)
+        assert!(
+            unsatisfiable(&policy(12, 12, 4, 4, 4, "!?")).is_some_and(|why| why.contains("13"))
         );
-        assert_eq!(unsatisfiable(&policy(12, 12, 4, 4, 4, "abc")), None);
+        assert_eq!(unsatisfiable(&policy(12, 12, 4, 4, 4, "a!")), None, "an a is asked for anyway");
+        assert!(unsatisfiable(&policy(8, 8, 0, 4, 4, "abc")).is_some(), "no lower-case letter is");
         assert_eq!(unsatisfiable(&policy(0, 128, 32, 32, 32, "!")), None, "max 0 is off");
         assert!(unsatisfiable(&policy(11, 12, 0, 0, 0, "")).is_some_and(|why| why.contains("min")));
         assert!(unsatisfiable(&policy(8, 0, 3, 3, 3, "")).is_some());

@@ -55,17 +55,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* What the operator may do wherever it watches. */}}
 {{- define "keyreeve.rules" -}}
-# It reads these kinds and, by patch, sets and removes its finalizer on them.
+# By patch, it sets and removes its finalizer. It gets an object only when that cannot be read as a
+# Tenant or TenantProfile, to say so in its status.
 - apiGroups: [keyreeve.dev]
-  resources: [tenants, tenantprofiles]
+  resources: [tenants]
   verbs: [get, list, watch, patch]
+- apiGroups: [keyreeve.dev]
+  resources: [tenantprofiles]
+  verbs: [get, list, watch]
 - apiGroups: [keyreeve.dev]
   resources: [tenants/status, tenantprofiles/status]
   verbs: [patch]
 # It reads these, for they hold back the deletion of their Tenant.
 - apiGroups: [keyreeve.dev]
   resources: [namespaces, roles, users]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

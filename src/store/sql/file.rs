@@ -5,9 +5,9 @@
 //! SQLite's POSIX locks of the same process.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, Permissions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -40,8 +40,11 @@ impl StoreFile {
         }
         let lock = lock(path, &real)?;
         match OpenOptions::new().write(true).create_new(true).mode(MODE).open(&real) {
-            // SQLite takes an empty file for an empty database.
-            Ok(_) => {}
+            // SQLite takes an empty file for an empty database. The mode is set again, because the
+            // umask may have taken the group's right away.
+            Ok(file) => file
+                .set_permissions(Permissions::from_mode(MODE))
+                .map_err(|error| refused(&error))?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 access(&real, Access::READ_OK | Access::WRITE_OK)
                     .map_err(|errno| refused(&errno.into()))?;

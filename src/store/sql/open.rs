@@ -43,8 +43,12 @@ impl SqliteStore {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
 
-        let mut conn = SqliteConnection::connect_with(&writing).await.map_err(refused)?;
+        // Looked at before anything is set: to set the mode would alter another program's file.
+        let mut conn = SqliteConnection::connect_with(&options).await.map_err(refused)?;
         inspect(path, &mut conn).await?;
+        conn.close().await.map_err(refused)?;
+        let mut conn = SqliteConnection::connect_with(&writing).await.map_err(refused)?;
+        check_mode(path, &mut conn).await?;
         migrate(path, &mut conn).await?;
         let id = store_id(&mut conn).await.map_err(refused)?;
         conn.close().await.map_err(refused)?;
@@ -74,8 +78,8 @@ fn pool(size: u32) -> SqlitePoolOptions {
         })
 }
 
-/// Refuses a database that is damaged, foreign, or in a mode that does not hold.
-async fn inspect(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenError> {
+/// Refuses a database that cannot be in the mode that readers need.
+async fn check_mode(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenError> {
     let refused = |error: sqlx::Error| file_error(path, explain(&error));
     let mode: String =
         sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *conn).await.map_err(refused)?;
@@ -83,6 +87,12 @@ async fn inspect(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenErr
         let hint = "Use a local volume whose file system has shared memory maps.";
         return Err(file_error(path, Explained::new("its file system cannot hold a WAL", hint)));
     }
+    Ok(())
+}
+
+/// Refuses a database that is damaged or foreign. Reads only.
+async fn inspect(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenError> {
+    let refused = |error: sqlx::Error| file_error(path, explain(&error));
     let check: String =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *conn).await.map_err(refused)?;
     if check != "ok" {

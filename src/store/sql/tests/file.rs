@@ -91,6 +91,11 @@ async fn settings_of_the_connections() {
         let mode = fs::metadata(backend.folder.path().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o007, 0, "others may read {name}");
     }
+    // The group may, whatever the umask: it is how an identity provider gets in.
+    for name in ["store.db", "store.db-wal", "store.db-shm"] {
+        let mode = fs::metadata(backend.folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -109,6 +114,7 @@ async fn files_that_are_refused() {
     let mut foreign = SqliteConnection::connect_with(&foreign).await.unwrap();
     foreign.execute("CREATE TABLE users (name TEXT)").await.unwrap();
     foreign.close().await.unwrap();
+    let foreign = fs::read(path("foreign")).unwrap();
     drop(SqliteStore::open(&path("damaged")).await.unwrap());
     let mut pages = closed(&path("damaged")).await;
     let length = pages.len();
@@ -121,6 +127,7 @@ async fn files_that_are_refused() {
     }
     // Refusing leaves them as they were.
     assert!(fs::read_to_string(path("text")).unwrap().starts_with("nothing that SQLite knows"));
+    assert!(fs::read(path("foreign")).unwrap() == foreign, "its mode is not altered either");
 }
 
 /// The content of a database whose connections are closed, with all of its log in it.
