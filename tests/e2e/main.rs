@@ -12,5 +12,6 @@
     missing_docs
 )]
 
+mod schema;
 mod support;
 mod tenant;
