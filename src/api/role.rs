@@ -109,7 +109,7 @@ pub struct AccessRule {
     /// Paths, each exact or, with a closing `*`, everything that begins so.
     #[schemars(
         length(min = 1, max = 100),
-        inner(length(min = 1, max = 250), regex(pattern = r"^(/[^\s\p{Cc}*]*\*?|\*)$"))
+        inner(length(min = 1, max = 250), regex(pattern = r"^(/[^\p{Z}\p{Cc}*]*\*?|\*)$"))
     )]
     pub paths: Vec<String>,
     /// HTTP methods; `*` is all of them.

@@ -1,6 +1,6 @@
 //! The CRDs: what the derive makes, finished by the rules that hold for every schema.
 //!
-//! - no `nullable`, which the derive adds to every `Option`: null is refused;
+//! - no `nullable`, which the derive adds to every `Option`: a field is set or it is not there;
 //! - no `default` but that of `status`, so that tools wait for the operator;
 //! - "Default: …" in the description of a field that has a built-in value;
 //! - integer formats that Kubernetes knows;
@@ -72,6 +72,9 @@ fn clean(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else { return };
     object.remove("nullable");
     object.remove("default");
+    if let Some(values) = object.get_mut("enum").and_then(Value::as_array_mut) {
+        values.retain(|value| !value.is_null());
+    }
     match object.get("format").and_then(Value::as_str) {
         Some("uint32" | "uint16" | "uint8") => {
             object.insert("format".into(), "int32".into());
@@ -173,3 +176,7 @@ fn in_words(default: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

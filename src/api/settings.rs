@@ -16,7 +16,7 @@ use super::{Duration, duration::between};
 pub struct Settings {
     /// Authentication context classes that clients may ask for, weakest first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16), inner(length(min = 1, max = 64), regex(pattern = "^[!-~]+$")))]
+    #[schemars(length(max = 8), inner(length(min = 1, max = 64), regex(pattern = "^[!-~]+$")))]
     pub acr_values: Option<Vec<String>>,
     /// Whether a user is signed in at once after registration.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,7 +26,7 @@ pub struct Settings {
     pub expose_unsafe_errors: Option<bool>,
     /// Names of extra parameters that authorization requests may carry.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), inner(length(min = 1, max = 64), regex(pattern = "^[!-~]+$")))]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 64), regex(pattern = "^[!-~]+$")))]
     pub extra_params: Option<Vec<String>>,
     /// Scopes beyond the standard ones that clients may ask for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -215,7 +215,10 @@ pub struct BruteForce {
     pub notification: Option<bool>,
     /// IP addresses and CIDR ranges that are never blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), inner(length(min = 2, max = 43)))]
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 2, max = 43), regex(pattern = r"^[^/\p{Cc}]*(/(0|[1-9][0-9]*))?$"))
+    )]
     #[x_kube(validation = Rule::new("self.all(address, isIP(address) || isCIDR(address))")
         .message("must be IP addresses or CIDR ranges, such as 192.0.2.7 or 2001:db8::/32"))]
     pub white_list: Option<Vec<String>>,

@@ -40,7 +40,7 @@ pub struct AllowedFrom {
         length(min = 1, max = 64),
         inner(
             length(min = 1, max = 63),
-            regex(pattern = r"^([a-z0-9]([-a-z0-9]*\*?|[-a-z0-9]*[a-z0-9])|\*)$")
+            regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9*])?|\*)$")
         )
     )]
     pub match_names: Option<Vec<String>>,
@@ -63,7 +63,7 @@ pub struct TenantAllowedFrom {
         length(min = 1, max = 64),
         inner(
             length(min = 1, max = 63),
-            regex(pattern = r"^([a-z0-9]([-a-z0-9]*\*?|[-a-z0-9]*[a-z0-9])|\*)$")
+            regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9*])?|\*)$")
         )
     )]
     pub match_names: Option<Vec<String>>,
@@ -123,6 +123,10 @@ fn labels(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "type": "object",
         "minProperties": 1,
         "maxProperties": 16,
-        "additionalProperties": {"type": "string", "maxLength": 63},
+        "additionalProperties": {"type": "string", "maxLength": 63, "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"},
+        "x-kubernetes-validations": [{
+            "rule": "self.all(name, name.matches('^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
+            "message": "names are those of labels, such as example.com/team",
+        }],
     })
 }

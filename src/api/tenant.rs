@@ -155,7 +155,7 @@ pub struct Organization {
     pub country: Option<String>,
     /// An email address of the organisation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 254), regex(pattern = r"^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$"))]
+    #[schemars(length(max = 254), regex(pattern = r"^[^@\p{Z}\p{Cc}]+@[^@\p{Z}\p{Cc}]+$"))]
     pub email: Option<String>,
     /// Telephone numbers.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -85,11 +85,11 @@ pub struct UserSpec {
     pub tenant_ref: ObjectReference,
     /// The name to log in with: unique in the tenant. Immutable. Default: `metadata.name`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\s\p{Cc}]+$"))]
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\p{Z}\p{Cc}]+$"))]
     pub username: Option<String>,
     /// The email address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 254), regex(pattern = r"^[^@\s\p{Cc}]+@[^@\s\p{Cc}]+$"))]
+    #[schemars(length(max = 254), regex(pattern = r"^[^@\p{Z}\p{Cc}]+@[^@\p{Z}\p{Cc}]+$"))]
     pub email: Option<String>,
     /// Whether the email address counts as verified; set when this value changes, not enforced after.
     #[serde(skip_serializing_if = "Option::is_none")]

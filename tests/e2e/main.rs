@@ -16,5 +16,6 @@ mod adoption;
 mod clock;
 mod conflict;
 mod deletion;
+mod schema;
 mod support;
 mod tenant;
