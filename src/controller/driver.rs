@@ -117,7 +117,8 @@ impl Notice {
 /// Reconciles one object, in a span of its own, and says when to look again.
 pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Action {
     let id = ObjectId::new(object.namespace().unwrap_or_default(), object.name_any());
-    let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, name = %id.name);
+    // Not `name`: in JSON that is the span's own.
+    let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, object = %id.name);
     async {
         let (controller, began) = (name(K::KIND), Instant::now());
         context.metrics.began(controller, &id.to_string());
