@@ -34,7 +34,7 @@ use super::{
     context::{Context, Options},
     driver::{self, Controlled},
     index::{Kind, Link, ObjectId},
-    informer::{Informer, Linked, Queues, WATCH_TIMEOUT},
+    informer::{Informer, Linked, Queues, WATCH_TIMEOUT, name},
     start::{known_labels, scopes},
     throttle::Throttle,
     view::View,
@@ -205,6 +205,7 @@ async fn control<K: Controlled>(
     applier(
         |object, context| {
             // A task of its own: one that panics or computes for long harms no other.
+    context.metrics.starts(name(K::KIND));
             tokio::spawn(driver::reconcile::<K>(object, context)).map(|end| {
                 end.or_else(|error| {
                     tracing::error!(%error, "a reconcile broke off; it is tried again");
