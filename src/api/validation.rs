@@ -40,6 +40,11 @@ static CHECKERS: LazyLock<BTreeMap<String, Checker>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Makes the schemas ready, which takes a while; otherwise the first check does.
+pub fn prepare() {
+    LazyLock::force(&CHECKERS);
+}
+
 /// What is wrong with an object of this kind: with `old`, as an update of it.
 ///
 /// As in the API server, CEL rules are judged only once the structure is right.

@@ -40,7 +40,7 @@ use super::{
     view::View,
 };
 use crate::{
-    api::{Tenant, TenantProfile},
+    api::{Tenant, TenantProfile, validation},
     store::Store,
     telemetry::{Health, Measured, Metrics},
 };
@@ -111,6 +111,7 @@ pub async fn run(
     };
     background.spawn(health.clone().beat());
 
+    let prepared = tokio::task::spawn_blocking(validation::prepare);
     let filled = async {
         view.tenants.filled().await;
         view.profiles.filled().await;
@@ -118,6 +119,8 @@ pub async fn run(
         view.roles.filled().await;
         view.users.filled().await;
         labels_known.await;
+        // An error means that the operator is stopping.
+        let _ = prepared.await;
     };
     tokio::select! {
         () = filled => {}
