@@ -406,7 +406,7 @@ impl Pass<'_> {
             action: "Reconcile".into(),
             secondary: None,
         };
-        if let Err(error) = self.context.recorder.publish(&event, &document.reference).await {
+        if let Err(error) = self.context.events.publish(&event, &document.reference).await {
             tracing::debug!(%error, "an event could not be written");
         }
     }

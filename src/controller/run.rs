@@ -17,7 +17,6 @@ use kube::{
     runtime::{
         WatchStreamExt,
         controller::{Action, Config, applier},
-        events::{Recorder, Reporter},
         reflector::{ObjectRef, Store as CacheReader, store::Writer},
         watcher::{self, Event, watcher},
     },
@@ -33,6 +32,7 @@ use super::{
     clock::Clock,
     context::{Context, Options},
     driver::{self, Controlled},
+    events::Events,
     index::{Kind, Link, ObjectId},
     informer::{Informer, Linked, Queues, WATCH_TIMEOUT, name},
     start::{known_labels, scopes},
@@ -134,7 +134,7 @@ pub async fn run(
     );
 
     let context = Arc::new(Context {
-        recorder: Recorder::new(client.clone(), Reporter::from("keyreeve")),
+        events: Events::new(client.clone()),
         client,
         store: Arc::new(Measured::new(store, metrics.clone())),
         view,
@@ -205,10 +205,10 @@ async fn control<K: Controlled>(
     .boxed()
     .take_until(stop.boxed());
     let config = Config::default().concurrency(context.options.max_concurrent_reconciles);
+    context.metrics.starts(name(K::KIND));
     applier(
         |object, context| {
             // A task of its own: one that panics or computes for long harms no other.
-    context.metrics.starts(name(K::KIND));
             tokio::spawn(driver::reconcile::<K>(object, context)).map(|end| {
                 end.or_else(|error| {
                     tracing::error!(%error, "a reconcile broke off; it is tried again");
