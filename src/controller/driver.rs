@@ -147,7 +147,7 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
 type End = Result<Option<Duration>, Trouble>;
 
 /// A problem, and when to look again whatever its class: a subscription ends on
-/// time although a profile is missing.
+/// time, and what another hand changed is put right, although a profile is missing.
 #[derive(Debug)]
 struct Trouble {
     problem: Problem,
@@ -299,12 +299,13 @@ impl Pass<'_> {
     async fn report(&self, document: &Document, result: Result<Outcome, Problem>) -> End {
         let resync = spread(self.context.options.resync, self.id);
         let (verdict, also, own, notices, look_again) = match result {
+            // It is in the store, Ready or not, and stays as it is there.
             Ok(outcome) => (
                 outcome.verdict,
                 Some(outcome.also),
                 Some(outcome.status),
                 outcome.notices,
-                outcome.look_again,
+                Some(outcome.look_again.map_or(resync, |after| after.min(resync))),
             ),
             Err(problem) => (Verdict::NotReady(problem), None, None, Vec::new(), None),
         };
@@ -325,7 +326,7 @@ impl Pass<'_> {
         let told = conditions::transitions(&document.conditions, &conditions, Some(&verdict));
         self.write_status(document, status, told).await?;
         match verdict {
-            Verdict::Ready { .. } => Ok(Some(look_again.map_or(resync, |after| after.min(resync)))),
+            Verdict::Ready { .. } => Ok(look_again),
             Verdict::NotReady(problem) => Err(Trouble { problem, look_again }),
         }
     }
