@@ -16,5 +16,6 @@ mod adoption;
 mod clock;
 mod conflict;
 mod deletion;
+mod profile;
 mod support;
 mod tenant;
