@@ -16,6 +16,7 @@ mod adoption;
 mod clock;
 mod conflict;
 mod deletion;
+mod drift;
 mod profile;
 mod support;
 mod tenant;
