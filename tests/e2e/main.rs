@@ -18,5 +18,6 @@ mod conflict;
 mod deletion;
 mod drift;
 mod profile;
+mod scale;
 mod support;
 mod tenant;
