@@ -17,6 +17,7 @@ mod clock;
 mod conflict;
 mod deletion;
 mod drift;
+mod kill;
 mod profile;
 mod scale;
 mod support;
