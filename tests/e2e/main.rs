@@ -18,6 +18,7 @@ mod conflict;
 mod deletion;
 mod drift;
 mod kill;
+mod process;
 mod profile;
 mod scale;
 mod support;
