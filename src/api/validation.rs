@@ -49,6 +49,11 @@ static CHECKERS: LazyLock<BTreeMap<String, Checker>> = LazyLock::new(|| {
         .collect()
 });
 
+/// Makes the schemas ready, which takes a while; otherwise the first check does.
+pub fn warm_up() {
+    LazyLock::force(&CHECKERS);
+}
+
 /// Makes a schema ready for the walk and for kube-cel.
 fn prepare(schema: &mut Value, patterns: &mut Patterns) {
     let Some(object) = schema.as_object_mut() else { return };

@@ -10,10 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     api::Duration,
-    controller::{self, Options, SystemClock},
+    controller::{self, Options, StartError, SystemClock},
     store::{self, StoreUrl},
     telemetry::{self, Health, LogFormat, Metrics},
 };
+
+/// How long the API server may take to answer before the operator gives up starting.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Run the operator until it is told to stop.
 ///
@@ -153,14 +156,10 @@ impl Run {
             self.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config)
             .map_err(|error| format!("the cluster's configuration cannot be used: {error}"))?;
-        controller::check_access(&client, &self.watch_namespace)
-            .await
-            .map_err(|error| error.to_string())?;
-        let owner = match self.owner_id {
-            Some(owner) => owner,
-            None => controller::owner_id(&client, &operator_namespace)
-                .await
-                .map_err(|error| error.to_string())?,
+        let asked = ask_cluster(&client, &self.watch_namespace, self.owner_id, &operator_namespace);
+        let owner = tokio::select! {
+            owner = asked => owner.map_err(|error| error.to_string())?,
+            () = stop.clone() => return Ok(()),
         };
         let store = store::open(&self.store).await.map_err(|error| error.to_string())?;
         let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
@@ -186,6 +185,25 @@ impl Run {
         controller::run(client, store, options, Arc::new(SystemClock), metrics, health, stop).await;
         Ok(())
     }
+}
+
+/// Checks that the cluster can be worked with, and answers the owner that marks carry.
+async fn ask_cluster(
+    client: &Client,
+    watch_namespaces: &[String],
+    owner_id: Option<String>,
+    operator_namespace: &str,
+) -> Result<String, StartError> {
+    let asked = async {
+        controller::check_access(client, watch_namespaces).await?;
+        match owner_id {
+            Some(owner) => Ok(owner),
+            None => controller::owner_id(client, operator_namespace).await,
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| {
+        Err(StartError::Unreachable(format!("it gave no answer within {} s", PATIENCE.as_secs())))
+    })
 }
 
 /// Done when the process is told to stop.

@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use globset::GlobSet;
-use kube::{Client, runtime::events::Recorder};
+use kube::Client;
 
 use super::{
     backoff::Backoff,
     clock::Clock,
+    events::Events,
     index::{Kind, ObjectId},
     throttle::Throttle,
     view::View,
@@ -43,7 +44,7 @@ pub struct Context {
     pub(super) view: Arc<View>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: Options,
-    pub(super) recorder: Recorder,
+    pub(super) events: Events,
     pub(super) metrics: Arc<Metrics>,
     pub(super) backoff: Arc<Backoff>,
     pub(super) throttle: Throttle,

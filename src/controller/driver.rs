@@ -117,7 +117,8 @@ impl Notice {
 /// Reconciles one object, in a span of its own, and says when to look again.
 pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Context>) -> Action {
     let id = ObjectId::new(object.namespace().unwrap_or_default(), object.name_any());
-    let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, name = %id.name);
+    // Not `name`: in JSON that is the span's own.
+    let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, object = %id.name);
     async {
         let (controller, began) = (name(K::KIND), Instant::now());
         context.metrics.began(controller, &id.to_string());
@@ -146,7 +147,7 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
 type End = Result<Option<Duration>, Trouble>;
 
 /// A problem, and when to look again whatever its class: a subscription ends on
-/// time although a profile is missing.
+/// time, and what another hand changed is put right, although a profile is missing.
 #[derive(Debug)]
 struct Trouble {
     problem: Problem,
@@ -298,12 +299,13 @@ impl Pass<'_> {
     async fn report(&self, document: &Document, result: Result<Outcome, Problem>) -> End {
         let resync = spread(self.context.options.resync, self.id);
         let (verdict, also, own, notices, look_again) = match result {
+            // It is in the store, Ready or not, and stays as it is there.
             Ok(outcome) => (
                 outcome.verdict,
                 Some(outcome.also),
                 Some(outcome.status),
                 outcome.notices,
-                outcome.look_again,
+                Some(outcome.look_again.map_or(resync, |after| after.min(resync))),
             ),
             Err(problem) => (Verdict::NotReady(problem), None, None, Vec::new(), None),
         };
@@ -324,7 +326,7 @@ impl Pass<'_> {
         let told = conditions::transitions(&document.conditions, &conditions, Some(&verdict));
         self.write_status(document, status, told).await?;
         match verdict {
-            Verdict::Ready { .. } => Ok(Some(look_again.map_or(resync, |after| after.min(resync)))),
+            Verdict::Ready { .. } => Ok(look_again),
             Verdict::NotReady(problem) => Err(Trouble { problem, look_again }),
         }
     }
@@ -405,7 +407,7 @@ impl Pass<'_> {
             action: "Reconcile".into(),
             secondary: None,
         };
-        if let Err(error) = self.context.recorder.publish(&event, &document.reference).await {
+        if let Err(error) = self.context.events.publish(&event, &document.reference).await {
             tracing::debug!(%error, "an event could not be written");
         }
     }

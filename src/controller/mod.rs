@@ -12,6 +12,7 @@ mod clock;
 mod conditions;
 mod context;
 mod driver;
+mod events;
 mod index;
 mod informer;
 mod patch;

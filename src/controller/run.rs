@@ -17,7 +17,6 @@ use kube::{
     runtime::{
         WatchStreamExt,
         controller::{Action, Config, applier},
-        events::{Recorder, Reporter},
         reflector::{ObjectRef, Store as CacheReader, store::Writer},
         watcher::{self, Event, watcher},
     },
@@ -33,14 +32,15 @@ use super::{
     clock::Clock,
     context::{Context, Options},
     driver::{self, Controlled},
+    events::Events,
     index::{Kind, Link, ObjectId},
-    informer::{Informer, Linked, Queues, WATCH_TIMEOUT},
+    informer::{Informer, Linked, Queues, WATCH_TIMEOUT, name},
     start::{known_labels, scopes},
     throttle::Throttle,
     view::View,
 };
 use crate::{
-    api::{Tenant, TenantProfile},
+    api::{Tenant, TenantProfile, validation},
     store::Store,
     telemetry::{Health, Measured, Metrics},
 };
@@ -111,6 +111,7 @@ pub async fn run(
     };
     background.spawn(health.clone().beat());
 
+    let prepared = tokio::task::spawn_blocking(validation::warm_up);
     let filled = async {
         view.tenants.filled().await;
         view.profiles.filled().await;
@@ -118,6 +119,8 @@ pub async fn run(
         view.roles.filled().await;
         view.users.filled().await;
         labels_known.await;
+        // An error means that the operator is stopping.
+        let _ = prepared.await;
     };
     tokio::select! {
         () = filled => {}
@@ -131,7 +134,7 @@ pub async fn run(
     );
 
     let context = Arc::new(Context {
-        recorder: Recorder::new(client.clone(), Reporter::from("keyreeve")),
+        events: Events::new(client.clone()),
         client,
         store: Arc::new(Measured::new(store, metrics.clone())),
         view,
@@ -202,6 +205,7 @@ async fn control<K: Controlled>(
     .boxed()
     .take_until(stop.boxed());
     let config = Config::default().concurrency(context.options.max_concurrent_reconciles);
+    context.metrics.starts(name(K::KIND));
     applier(
         |object, context| {
             // A task of its own: one that panics or computes for long harms no other.

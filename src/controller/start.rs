@@ -102,7 +102,8 @@ pub fn known_labels(namespace: &str) -> BTreeMap<String, String> {
 fn explain(verb: &'static str, resource: &str, error: kube::Error) -> StartError {
     let resource = resource.to_owned();
     match error {
-        kube::Error::Api(status) if status.is_not_found() => StartError::NoCrd(resource),
+        // A group of which other kinds are served answers in plain text, without a reason.
+        kube::Error::Api(status) if status.code == 404 => StartError::NoCrd(resource),
         kube::Error::Api(status) if status.is_forbidden() => {
             StartError::Forbidden { verb, resource, answer: status.message.clone() }
         }

@@ -22,7 +22,11 @@ pub enum LogFormat {
 /// # Errors
 /// `level` cannot be read.
 pub fn init(format: LogFormat, level: &str) -> Result<(), ParseError> {
-    let filter = EnvFilter::try_new(level)?;
+    let mut filter = EnvFilter::try_new(level)?;
+    if !level.contains("kube_client") {
+        // It logs each request that fails, which whoever made the request tells as well.
+        filter = filter.add_directive("kube_client::client::builder=off".parse()?);
+    }
     let text = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Text => true,

@@ -155,6 +155,21 @@ impl Metrics {
         text
     }
 
+    /// A controller starts: what it counts is there from the beginning, as zero.
+    pub fn starts(&self, controller: &'static str) {
+        let (by_controller, queue) =
+            (ByController { controller }, ByQueue { name: controller, controller });
+        drop(self.time.get_or_create(&by_controller));
+        self.active.get_or_create(&by_controller).set(0);
+        self.errors.get_or_create(&by_controller).inc_by(0);
+        self.adds.get_or_create(&queue).inc_by(0);
+        for result in
+            [ReconcileResult::success, ReconcileResult::error, ReconcileResult::requeue_after]
+        {
+            self.reconciles.get_or_create(&ByResult { controller, result }).inc_by(0);
+        }
+    }
+
     /// An object was queued.
     pub fn queued(&self, controller: &'static str, object: &str) {
         let queue = ByQueue { name: controller, controller };
@@ -215,6 +230,7 @@ mod tests {
     #[test]
     fn names_are_those_of_existing_dashboards() {
         let metrics = Metrics::default();
+        metrics.starts("tenant");
         metrics.queued("tenant", "a/b");
         metrics.queued("tenant", "a/b");
         metrics.began("tenant", "a/b");
@@ -224,6 +240,7 @@ mod tests {
         for line in [
             "controller_runtime_reconcile_total{controller=\"tenant\",result=\"success\"} 1",
             "controller_runtime_reconcile_time_seconds_bucket{le=\"0.01\",controller=\"tenant\"} 1",
+            "controller_runtime_reconcile_errors_total{controller=\"tenant\"} 0",
             "controller_runtime_active_workers{controller=\"tenant\"} 0",
             "workqueue_adds_total{name=\"tenant\",controller=\"tenant\"} 2",
             "workqueue_depth{name=\"tenant\",controller=\"tenant\"} 0",

@@ -1,8 +1,14 @@
 //! The store's file, by another hand than the operator's.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
+use serde_json::Value;
 use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+
+/// All of `v1_tenants` but the time stamps, with JSON as the text that it is.
+const TENANTS: &str = "SELECT tenant_id, json_object('short_id', short_id, 'display_name', display_name, 'type', type,
+    'region', region, 'domain', domain, 'enabled', enabled, 'suspended', suspended, 'organization', organization,
+    'settings', settings, 'keystore', keystore, 'subscription', subscription) FROM v1_tenants";
 
 /// A connection of a stranger.
 pub struct Database(SqliteConnection);
@@ -30,5 +36,16 @@ impl Database {
     /// Changes whenever another connection has committed a write.
     pub async fn version(&mut self) -> i64 {
         self.number("PRAGMA data_version").await
+    }
+
+    /// What an identity provider reads of all tenants, without time stamps.
+    pub async fn tenants(&mut self) -> BTreeMap<String, Value> {
+        let rows = sqlx::query(TENANTS).fetch_all(&mut self.0).await.unwrap();
+        rows.iter().map(|row| (row.get(0), serde_json::from_str(row.get(1)).unwrap())).collect()
+    }
+
+    /// What an identity provider reads of the tenant `acme`.
+    pub async fn acme(&mut self) -> Option<Value> {
+        self.tenants().await.remove("acme")
     }
 }

@@ -4,14 +4,16 @@
 mod audit;
 mod cluster;
 mod database;
+mod http;
 mod operator;
 mod space;
 
 pub use audit::Audit;
 pub use cluster::Cluster;
 pub use database::Database;
+pub use http::Server;
 pub use operator::Operator;
-pub use space::{Conditions, Space, is_current, until, until_gone};
+pub use space::{Conditions, Space, client, is_current, until, until_gone};
 
 use std::{env, time::Duration};
 
@@ -23,4 +25,13 @@ pub fn setting(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: these tests need a control plane, run them with `make test`")
     })
+}
+
+/// Waits until it is so.
+pub async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < deadline, "it never came about that {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

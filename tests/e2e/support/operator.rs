@@ -2,16 +2,21 @@
 
 use std::{
     fs::{self, File},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
 
-use super::{PATIENCE, Space};
+use super::{PATIENCE, Space, eventually};
+
+/// What it logs when it has seen everything once.
+const WORKS: &str = "the caches are filled";
 
 /// A running operator; dropped, it is killed.
 pub struct Operator {
     child: Child,
     log: PathBuf,
+    /// Where its part of the log begins.
+    from: usize,
 }
 
 impl Operator {
@@ -54,27 +59,49 @@ impl Operator {
         Self::spawn(space, &[], &arguments)
     }
 
+    /// Starts it with these flags alone, as whom the kubeconfig names.
+    pub fn start_as(space: &Space, kubeconfig: &Path, arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        Self::spawn_as(space, kubeconfig, &[], &arguments)
+    }
+
     fn spawn(space: &Space, wrapper: &[&str], arguments: &[String]) -> Self {
+        let mut all: Vec<String> = vec!["--log-level".into(), "info,keyreeve=debug".into()];
+        if !arguments.iter().any(|argument| argument == "--log-format") {
+            all.extend(["--log-format".into(), "text".into()]);
+        }
+        all.extend_from_slice(arguments);
+        Self::spawn_as(space, &space.operator_kubeconfig, wrapper, &all)
+    }
+
+    fn spawn_as(space: &Space, kubeconfig: &Path, wrapper: &[&str], arguments: &[String]) -> Self {
         let log = space.folder().join("operator.log");
         let file = File::options().create(true).append(true).open(&log).unwrap();
+        let from = file.metadata().unwrap().len().try_into().unwrap();
         let command = [wrapper, &[env!("CARGO_BIN_EXE_keyreeve")]].concat();
         let child = Command::new(command[0])
             .args(&command[1..])
-            .args(["run", "--log-level", "info,keyreeve=debug", "--log-format", "text"])
+            .arg("run")
             .args(arguments)
-            .env("KUBECONFIG", &space.operator_kubeconfig)
+            .env("KUBECONFIG", kubeconfig)
+            .env("HOME", space.folder())
             .env("POD_NAMESPACE", "keyreeve-system")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
             .unwrap();
-        Self { child, log }
+        Self { child, log, from }
     }
 
-    /// What it has logged, by all operators of this test.
+    /// What it has logged.
     pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
+        fs::read_to_string(&self.log).unwrap().split_off(self.from)
+    }
+
+    /// Waits until it has seen everything once, and reconciles.
+    pub async fn works(&self) {
+        eventually("the operator works", async || self.log().contains(WORKS)).await;
     }
 
     pub fn id(&self) -> u32 {

@@ -238,6 +238,18 @@ impl Space {
         self.tenant(name, "Ready", |tenant| tenant.is_ready() && is_current(tenant)).await
     }
 
+    /// Takes a Tenant's whole status away, as nobody should.
+    pub async fn wipe_status(&self, name: &str) {
+        let nothing = Patch::Merge(json!({"status": null}));
+        self.tenants().patch_status(name, &PatchParams::default(), &nothing).await.unwrap();
+    }
+
+    /// Creates the TenantProfile and waits until the operator has seen it.
+    pub async fn make_profile(&self, name: &str, spec: Value) {
+        self.create::<TenantProfile>(name, spec).await;
+        self.profile(name, "Accepted", Conditions::is_ready).await;
+    }
+
     /// Deletes a Tenant without waiting.
     pub async fn delete(&self, name: &str) {
         self.tenants().delete(name, &DeleteParams::default()).await.unwrap();
