@@ -27,14 +27,14 @@ use super::{
     selectable = ".spec.tenantId",
     selectable = ".spec.profileRef.name",
     printcolumn(name = "Tenant-Id", type_ = "string", json_path = ".status.tenantId", description = "The tenant id in force"),
-    printcolumn(name = "Type", type_ = "string", json_path = ".spec.type", description = "What kind of tenant it is"),
+    printcolumn(name = "Type", type_ = "string", json_path = ".status.type", description = "What kind of tenant it is"),
     printcolumn(name = "Enabled", type_ = "boolean", json_path = ".status.enabled", description = "Whether people can log in"),
     printcolumn(name = "Plan", type_ = "string", json_path = ".status.effective.subscription.plan", description = "The plan in force"),
     printcolumn(name = "Users", type_ = "integer", json_path = ".status.userCount", description = "Users in the tenant"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the declared state is reached"),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Region", type_ = "string", priority = 1, json_path = ".spec.region", description = "Where it lives"),
+    printcolumn(name = "Region", type_ = "string", priority = 1, json_path = ".status.region", description = "Where it lives"),
     printcolumn(name = "Remember-Me", type_ = "boolean", priority = 1, json_path = ".status.effective.settings.rememberMe", description = "Whether users may stay logged in"),
     printcolumn(name = "Reset-Password", type_ = "boolean", priority = 1, json_path = ".status.effective.settings.forgotPasswordEnabled", description = "Whether users may reset their password"),
     printcolumn(name = "Registration", type_ = "boolean", priority = 1, json_path = ".status.effective.settings.registerEnabled", description = "Whether users may register"),
@@ -228,6 +228,14 @@ pub struct TenantStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 14))]
     pub short_id: Option<String>,
+    /// What kind of tenant it is.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub type_: Option<String>,
+    /// Where it lives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub region: Option<String>,
     /// Whether people can log in: enabled and not suspended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,

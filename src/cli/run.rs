@@ -18,6 +18,9 @@ use crate::{
 /// How long the API server may take to answer before the operator gives up starting.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// How long the API server may keep silent on a connection: longer than a watch lasts.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// Run the operator until it is told to stop.
 ///
 /// It finds the cluster as kubectl does (KUBECONFIG, ~/.kube/config), or from
@@ -30,9 +33,10 @@ pub struct Run {
         env = "KEYREEVE_STORE",
         value_name = "URL",
         default_value = "sqlite:/var/lib/keyreeve/keyreeve.db",
+        hide_env_values = true,
         help_heading = "Store"
     )]
-    store: StoreUrl,
+    store: String,
 
     /// Take over what carries the mark of this owner: the id that the conflict's message prints. Repeatable.
     #[arg(
@@ -135,7 +139,14 @@ impl Run {
             .block_on(self.run())
     }
 
-    async fn run(self) -> Result<(), String> {
+    async fn run(mut self) -> Result<(), String> {
+        // Read here and not by clap, which would print all of it: a URL may carry credentials.
+        let store: StoreUrl = self.store.parse().map_err(|error| format!("{error}"))?;
+        // An environment variable that is empty says nothing.
+        for list in [&mut self.watch_namespace, &mut self.take_over_from] {
+            list.retain(|item| !item.is_empty());
+        }
+        self.owner_id = self.owner_id.filter(|owner| !owner.is_empty());
         if let Some(profile) = &self.default_profile
             && !self.watch_namespace.is_empty()
             && !self.watch_namespace.contains(&profile.namespace)
@@ -149,9 +160,12 @@ impl Run {
             .map_err(|error| format!("signals cannot be received: {error}"))?
             .boxed()
             .shared();
-        let config = Config::infer().await.map_err(|error| {
+        let mut config = Config::infer().await.map_err(|error| {
             format!("no cluster is configured: {error}. Set KUBECONFIG, or run it in a Pod with a ServiceAccount")
         })?;
+        // No answer is an answer: a connection that died silently must not hold a reconcile for ever.
+        config.read_timeout = Some(ANSWER);
+        config.write_timeout = Some(ANSWER);
         let operator_namespace =
             self.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config)
@@ -161,7 +175,7 @@ impl Run {
             owner = asked => owner.map_err(|error| error.to_string())?,
             () = stop.clone() => return Ok(()),
         };
-        let store = store::open(&self.store).await.map_err(|error| error.to_string())?;
+        let store = store::open(&store).await.map_err(|error| error.to_string())?;
         let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
         telemetry::serve(
             self.health_probe_bind_address.0,
@@ -266,7 +280,7 @@ impl FromStr for BindAddress {
             return Ok(Self(None));
         }
         // controller-runtime writes ":8080" for every address.
-        let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+        let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
         full.parse().map(|address| Self(Some(address))).map_err(|_| {
             "must be ADDRESS:PORT, such as 127.0.0.1:8080 or :8080, or 0 for none".into()
         })

@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use globset::GlobSet;
 use kube::Client;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     backoff::Backoff,
     clock::Clock,
     events::Events,
     index::{Kind, ObjectId},
+    own_writes::OwnWrites,
     throttle::Throttle,
     view::View,
 };
@@ -31,7 +33,7 @@ pub struct Options {
     pub take_over_from: Vec<String>,
     /// Tenant ids that may be adopted.
     pub adoptable: GlobSet,
-    /// How often an object that is Ready is looked at again.
+    /// How often every object is looked at again.
     pub resync: Duration,
     /// How many objects of a kind are reconciled at the same time.
     pub max_concurrent_reconciles: u16,
@@ -48,6 +50,36 @@ pub struct Context {
     pub(super) metrics: Arc<Metrics>,
     pub(super) backoff: Arc<Backoff>,
     pub(super) throttle: Throttle,
+    pub(super) own_writes: Arc<OwnWrites>,
+    pub(super) turns: Turns,
+}
+
+/// Bounds how many objects of a kind are worked on at the same time, in however
+/// many namespaces they are watched.
+pub struct Turns {
+    tenants: Semaphore,
+    profiles: Semaphore,
+    others: Semaphore,
+}
+
+impl Turns {
+    /// So many of each kind.
+    #[must_use]
+    pub fn new(number: u16) -> Self {
+        let semaphore = || Semaphore::new(number.into());
+        Self { tenants: semaphore(), profiles: semaphore(), others: semaphore() }
+    }
+
+    /// Waits for a turn; it ends when the permit is dropped.
+    pub async fn of(&self, kind: Kind) -> Option<SemaphorePermit<'_>> {
+        let semaphore = match kind {
+            Kind::Tenant => &self.tenants,
+            Kind::TenantProfile => &self.profiles,
+            Kind::Namespace | Kind::Role | Kind::User => &self.others,
+        };
+        // It is never closed.
+        semaphore.acquire().await.ok()
+    }
 }
 
 impl Context {

@@ -120,10 +120,12 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
     // Not `name`: in JSON that is the span's own.
     let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, object = %id.name);
     async {
+        let _turn = context.turns.of(K::KIND).await;
         let (controller, began) = (name(K::KIND), Instant::now());
-        context.metrics.began(controller, &id.to_string());
+        let _active = context.metrics.began(controller, &id.to_string());
         let pass = Pass {
             kind: K::KIND,
+            in_store: K::IN_STORE,
             id: &id,
             context: &context,
             resource: ApiResource::erase::<K>(&()),
@@ -163,6 +165,7 @@ impl From<Problem> for Trouble {
 /// One reconcile of one object.
 struct Pass<'a> {
     kind: Kind,
+    in_store: bool,
     id: &'a ObjectId,
     context: &'a Context,
     resource: ApiResource,
@@ -274,8 +277,11 @@ impl Pass<'_> {
         match result {
             Ok(_) | Err(FinalizerError::ApplyFailed(_) | FinalizerError::CleanupFailed(_)) => end,
             Err(FinalizerError::AddFinalizer(error) | FinalizerError::RemoveFinalizer(error)) => {
-                unless_stale("writing the finalizer", &error)?;
-                Ok(None)
+                match unless_stale("writing the finalizer", &error) {
+                    Ok(()) => Ok(None),
+                    // A policy of the cluster may refuse it: the log alone would not tell anybody.
+                    Err(problem) => self.report(document, Err(problem)).await,
+                }
             }
             Err(FinalizerError::UnnamedObject | FinalizerError::InvalidFinalizer) => {
                 Err(Problem::terminal(Reason::ApiError, "the object has no name").into())
@@ -307,7 +313,11 @@ impl Pass<'_> {
                 outcome.notices,
                 Some(outcome.look_again.map_or(resync, |after| after.min(resync))),
             ),
-            Err(problem) => (Verdict::NotReady(problem), None, None, Vec::new(), None),
+            // Nobody tells of what happens in the store, such as the end of a conflict there.
+            Err(problem) => {
+                let look_again = self.in_store.then_some(resync);
+                (Verdict::NotReady(problem), None, None, Vec::new(), look_again)
+            }
         };
         for notice in notices {
             self.tell(document, notice).await;
@@ -386,7 +396,8 @@ impl Pass<'_> {
             "status": patch,
         });
         match api.patch_status(&self.id.name, &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => {
+            Ok(written) => {
+                self.context.own_writes.remember(self.kind, self.id, written.resource_version());
                 for notice in told {
                     self.tell(document, notice).await;
                 }
@@ -402,8 +413,7 @@ impl Pass<'_> {
         let event = KubeEvent {
             type_: notice.type_,
             reason: notice.reason,
-            // The API server takes at most 1024 bytes.
-            note: Some(notice.message.chars().take(250).collect()),
+            note: Some(shortened(notice.message)),
             action: "Reconcile".into(),
             secondary: None,
         };
@@ -411,6 +421,18 @@ impl Pass<'_> {
             tracing::debug!(%error, "an event could not be written");
         }
     }
+}
+
+/// An event's note has at most 1024 bytes.
+fn shortened(note: String) -> String {
+    if note.len() <= 1024 {
+        return note;
+    }
+    let mut end = 1024 - '…'.len_utf8();
+    while !note.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &note[..end])
 }
 
 /// Resyncs of many objects, spread over a fifth of the period: each object keeps its own pace.

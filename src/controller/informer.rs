@@ -27,6 +27,7 @@ use super::{
     backoff::Backoff,
     cache::Guarded,
     index::{Kind, Link, ObjectId},
+    own_writes::OwnWrites,
     view::View,
 };
 use crate::telemetry::Metrics;
@@ -108,6 +109,8 @@ pub struct Informer {
     pub queues: Queues,
     /// What it forgets when an object goes.
     pub backoff: Arc<Backoff>,
+    /// What it does not wake for.
+    pub own_writes: Arc<OwnWrites>,
 }
 
 impl Informer {
@@ -149,8 +152,13 @@ impl Informer {
                     }
                 }
                 Event::Apply(object) => {
+                    let id = id_of(&object);
                     let (old, matters) = self.note(&object, &mut generations);
-                    self.tell(K::KIND, &id_of(&object), &old, matters);
+                    if matters
+                        || !self.own_writes.take(K::KIND, &id, object.resource_version().as_deref())
+                    {
+                        self.tell(K::KIND, &id, &old, matters);
+                    }
                 }
                 Event::Delete(object) => {
                     let id = id_of(&object);
@@ -169,8 +177,11 @@ impl Informer {
         generations: &mut HashMap<ObjectId, Stamp>,
     ) -> (BTreeSet<Link>, bool) {
         let id = id_of(object);
-        let links = object.0.as_ref().map(Linked::links).unwrap_or_default();
-        let old = self.view.index().set(K::KIND, &id, links);
+        let mut index = self.view.index();
+        // One that cannot be read any more still has to do with what it last had to do with.
+        let links = object.0.as_ref().map_or_else(|_| index.links(K::KIND, &id), Linked::links);
+        let old = index.set(K::KIND, &id, links);
+        drop(index);
         let stamp = Stamp {
             uid: object.uid(),
             generation: object.meta().generation,
@@ -182,17 +193,21 @@ impl Informer {
 
     fn gone(&self, kind: Kind, id: &ObjectId) {
         self.backoff.forget(kind, id);
+        self.own_writes.forget(kind, id);
         let old = self.view.index().remove(kind, id);
-        self.tell(kind, id, &old, true);
+        self.tell_others(kind, id, &old);
     }
 
     /// Wakes the object itself and whoever its change concerns. A change of
     /// status alone concerns nobody else.
     pub fn tell(&self, kind: Kind, id: &ObjectId, old: &BTreeSet<Link>, matters: bool) {
         self.queues.wake(kind, id);
-        if !matters {
-            return;
+        if matters {
+            self.tell_others(kind, id, old);
         }
+    }
+
+    fn tell_others(&self, kind: Kind, id: &ObjectId, old: &BTreeSet<Link>) {
         let index = self.view.index();
         match kind {
             Kind::TenantProfile => {

@@ -15,8 +15,8 @@ use super::{
     informer::Linked,
 };
 use crate::{
-    api::TenantProfile,
-    policy::{Problem, Reason},
+    api::{TenantProfile, TenantSpec},
+    policy::{Problem, Reason, effective},
 };
 
 impl Linked for TenantProfile {
@@ -40,10 +40,7 @@ impl Controlled for TenantProfile {
         ]);
         Ok(Outcome {
             status,
-            verdict: Verdict::Ready {
-                reason: Reason::Accepted,
-                message: "tenants can use this profile".into(),
-            },
+            verdict: self.verdict(id, context),
             also: Vec::new(),
             notices: Vec::new(),
             look_again,
@@ -56,6 +53,26 @@ impl Controlled for TenantProfile {
 }
 
 impl TenantProfile {
+    /// Whether a tenant that sets nothing can use it.
+    fn verdict(&self, id: &ObjectId, context: &Context) -> Verdict {
+        let decided = effective::decide(effective::Inputs {
+            tenant: &TenantSpec::default(),
+            profile: Some((&id.name, &self.spec)),
+            found: None,
+            support: &|path: &str, value: &Value| context.store.support(path, value),
+        });
+        match decided {
+            Ok(_) => Verdict::Ready {
+                reason: Reason::Accepted,
+                message: "tenants can use this profile".into(),
+            },
+            Err(problem) => Verdict::NotReady(Problem {
+                message: format!("a tenant that sets nothing cannot use this profile: {problem}"),
+                ..problem
+            }),
+        }
+    }
+
     /// The Tenants that use it, written at most once a second; and when to look again if it is too soon.
     fn count(&self, id: &ObjectId, context: &Context) -> (i64, Option<Duration>) {
         let count = i64::try_from(context.view.users_of_profile(id, self)).unwrap_or(i64::MAX);

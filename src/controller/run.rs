@@ -16,7 +16,7 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt,
-        controller::{Action, Config, applier},
+        controller::{Action, Config, Error as ApplierError, applier},
         reflector::{ObjectRef, Store as CacheReader, store::Writer},
         watcher::{self, Event, watcher},
     },
@@ -30,11 +30,12 @@ use super::{
     backoff::Backoff,
     cache::{Cache, Guarded},
     clock::Clock,
-    context::{Context, Options},
+    context::{Context, Options, Turns},
     driver::{self, Controlled},
     events::Events,
     index::{Kind, Link, ObjectId},
     informer::{Informer, Linked, Queues, WATCH_TIMEOUT, name},
+    own_writes::OwnWrites,
     start::{known_labels, scopes},
     throttle::Throttle,
     view::View,
@@ -44,6 +45,10 @@ use crate::{
     store::Store,
     telemetry::{Health, Measured, Metrics},
 };
+
+/// How long what is under way may take when the operator is told to stop: less
+/// than the 30 s after which Kubernetes kills it.
+const LAST_WORK: Duration = Duration::from_secs(20);
 
 /// Runs the operator until `stop` is done; reconciles that are under way are finished.
 ///
@@ -93,7 +98,13 @@ pub async fn run(
     let tenant_queues = add_queues(&mut queues, Kind::Tenant, &shards);
     let profile_queues = add_queues(&mut queues, Kind::TenantProfile, &shards);
     let backoff = Arc::new(Backoff::default());
-    let informer = Informer { view: view.clone(), queues, backoff: backoff.clone() };
+    let own_writes = Arc::new(OwnWrites::default());
+    let informer = Informer {
+        view: view.clone(),
+        queues,
+        backoff: backoff.clone(),
+        own_writes: own_writes.clone(),
+    };
 
     let mut background = JoinSet::new();
     let spaces = &options.watch_namespaces;
@@ -133,6 +144,7 @@ pub async fn run(
         "the caches are filled; reconciling"
     );
 
+    let turns = Turns::new(options.max_concurrent_reconciles);
     let context = Arc::new(Context {
         events: Events::new(client.clone()),
         client,
@@ -143,6 +155,8 @@ pub async fn run(
         metrics,
         backoff,
         throttle: Throttle::default(),
+        own_writes,
+        turns,
     });
     let mut controllers = JoinSet::new();
     for (reader, queue) in readers.0.into_iter().zip(tenant_queues) {
@@ -151,8 +165,13 @@ pub async fn run(
     for (reader, queue) in readers.1.into_iter().zip(profile_queues) {
         controllers.spawn(control::<TenantProfile>(context.clone(), reader, queue, stop.clone()));
     }
-    while controllers.join_next().await.is_some() {}
-    tracing::info!("stopped: every reconcile that was under way has ended");
+    let ended = async { while controllers.join_next().await.is_some() {} };
+    tokio::select! {
+        () = ended => tracing::info!("stopped: every reconcile that was under way has ended"),
+        () = stop.then(|()| tokio::time::sleep(LAST_WORK)) => {
+            tracing::warn!("stopped: a reconcile was still under way; the next start goes on with it");
+        }
+    }
 }
 
 fn readers<K: Resource<DynamicType = ()> + Clone + Debug + 'static>(
@@ -204,8 +223,9 @@ async fn control<K: Controlled>(
     })
     .boxed()
     .take_until(stop.boxed());
+    let metrics = context.metrics.clone();
     let config = Config::default().concurrency(context.options.max_concurrent_reconciles);
-    context.metrics.starts(name(K::KIND));
+    context.metrics.starts(name(K::KIND), context.options.max_concurrent_reconciles);
     applier(
         |object, context| {
             // A task of its own: one that panics or computes for long harms no other.
@@ -222,8 +242,12 @@ async fn control<K: Controlled>(
         queue,
         config,
     )
-    // What is left are objects that went in the meantime.
-    .for_each(async |_| {})
+    .for_each(async |end| {
+        if let Err(ApplierError::ObjectNotFound(gone)) = end {
+            let id = ObjectId::new(gone.namespace.as_deref().unwrap_or_default(), &gone.name);
+            metrics.dropped(name(K::KIND), &id.to_string());
+        }
+    })
     .await;
 }
 

@@ -2,12 +2,19 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
-use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
-use kube::{Api, Client, Resource, api::ListParams, core::NamespaceResourceScope};
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    core::v1::Namespace as KubeNamespace,
+};
+use kube::{
+    Api, Client, Resource,
+    api::{ListParams, PostParams},
+    core::NamespaceResourceScope,
+};
 use serde::de::DeserializeOwned;
 
 use super::cache::Guarded;
-use crate::api::{Namespace, Role, Tenant, TenantProfile, User};
+use crate::api::{GROUP, Namespace, Role, Tenant, TenantProfile, User};
 
 /// The operator cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +69,66 @@ pub async fn check_access(client: &Client, namespaces: &[String]) -> Result<(), 
     check_kind::<TenantProfile>(client, namespaces).await?;
     check_kind::<Namespace>(client, namespaces).await?;
     check_kind::<Role>(client, namespaces).await?;
-    check_kind::<User>(client, namespaces).await
+    check_kind::<User>(client, namespaces).await?;
+    for namespace in namespaces.iter().map(Some).chain(namespaces.is_empty().then_some(None)) {
+        for (group, resource, verb) in NEEDED {
+            check_right(client, namespace, group, resource, verb).await?;
+        }
+    }
+    if namespaces.is_empty() {
+        // For allowedFrom.matchLabels.
+        check_right(client, None, "", "namespaces", "watch").await?;
+    }
+    Ok(())
+}
+
+/// What the operator does beside reading: (group, resource, verb).
+const NEEDED: [(&str, &str, &str); 4] = [
+    (GROUP, "tenants", "patch"),
+    (GROUP, "tenants/status", "patch"),
+    (GROUP, "tenantprofiles/status", "patch"),
+    ("events.k8s.io", "events", "create"),
+];
+
+/// Asks the API server whether the operator may do this, in a namespace or in all.
+async fn check_right(
+    client: &Client,
+    namespace: Option<&String>,
+    group: &str,
+    resource: &str,
+    verb: &'static str,
+) -> Result<(), StartError> {
+    let (name, subresource) =
+        resource.split_once('/').map_or((resource, None), |(name, sub)| (name, Some(sub)));
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some(group.into()),
+                resource: Some(name.into()),
+                subresource: subresource.map(Into::into),
+                verb: Some(verb.into()),
+                namespace: namespace.cloned(),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let asked = Api::all(client.clone()).create(&PostParams::default(), &review).await;
+    let answer = asked
+        .map_err(|error| explain("ask for its rights with", "selfsubjectaccessreviews", error))?;
+    if answer.status.as_ref().is_some_and(|status| status.allowed) {
+        return Ok(());
+    }
+    let place = namespace.map_or_else(
+        || "in every namespace".into(),
+        |namespace| format!("in the namespace {namespace}"),
+    );
+    Err(StartError::Forbidden {
+        verb,
+        resource: format!("{resource} {place}"),
+        answer: "RBAC does not allow it".into(),
+    })
 }
 
 async fn check_kind<K>(client: &Client, namespaces: &[String]) -> Result<(), StartError>

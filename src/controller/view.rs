@@ -112,10 +112,17 @@ impl View {
             }
             _ if id.namespace == namespace => Profile::Unavailable(Problem::waiting(
                 Reason::ProfileNotFound,
-                format!(
-                    "spec.profileRef: TenantProfile {} is not there: create it, or change spec.profileRef",
-                    id.name
-                ),
+                if self.profiles.get_guarded(&id).is_some() {
+                    format!(
+                        "spec.profileRef: TenantProfile {} cannot be read: its own status says why",
+                        id.name
+                    )
+                } else {
+                    format!(
+                        "spec.profileRef: TenantProfile {} is not there: create it, or change spec.profileRef",
+                        id.name
+                    )
+                },
             )),
             _ => Profile::Unavailable(Problem::waiting(
                 Reason::NotAllowed,

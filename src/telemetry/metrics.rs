@@ -1,7 +1,11 @@
 //! Metrics, under the names and with the buckets that controller-runtime uses,
 //! so that existing dashboards show them, and the store's own.
 
-use std::{collections::HashSet, sync::Mutex, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
@@ -9,14 +13,18 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::policy::Problem;
+use crate::policy::{Class, Problem};
 
 /// controller-runtime's buckets for the time of a reconcile, in seconds.
-const RECONCILE_BUCKETS: [f64; 39] = [
+const RECONCILE_BUCKETS: [f64; 40] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9,
     1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 15.0, 20.0,
-    25.0, 30.0, 40.0, 50.0,
+    25.0, 30.0, 40.0, 50.0, 60.0,
 ];
+
+/// controller-runtime's buckets for times in the queue, in seconds.
+const QUEUE_BUCKETS: [f64; 12] =
+    [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0];
 
 /// How a reconcile ended, in controller-runtime's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -76,7 +84,11 @@ pub struct Metrics {
     active: Family<ByController, Gauge>,
     adds: Family<ByQueue, Counter>,
     depth: Family<ByQueue, Gauge>,
-    waiting: Mutex<HashSet<(&'static str, String)>>,
+    retries: Family<ByQueue, Counter>,
+    queue_time: Histograms<ByQueue>,
+    work_time: Histograms<ByQueue>,
+    most: Family<ByController, Gauge>,
+    waiting: Mutex<HashMap<(&'static str, String), Instant>>,
     store_calls: Family<ByStoreCall, Counter>,
     store_time: Histograms<ByStoreOperation>,
 }
@@ -84,6 +96,7 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let buckets: fn() -> Histogram = || Histogram::new(RECONCILE_BUCKETS);
+        let queue_buckets: fn() -> Histogram = || Histogram::new(QUEUE_BUCKETS);
         let mut metrics = Self {
             registry: Registry::default(),
             reconciles: Family::default(),
@@ -93,6 +106,10 @@ impl Default for Metrics {
             active: Family::default(),
             adds: Family::default(),
             depth: Family::default(),
+            retries: Family::default(),
+            queue_time: Family::new_with_constructor(queue_buckets),
+            work_time: Family::new_with_constructor(queue_buckets),
+            most: Family::default(),
             waiting: Mutex::default(),
             store_calls: Family::default(),
             store_time: Family::new_with_constructor(buckets),
@@ -126,6 +143,28 @@ impl Default for Metrics {
             metrics.depth.clone(),
         );
         registry.register(
+            "controller_runtime_max_concurrent_reconciles",
+            "The most reconciles that may be under way",
+            metrics.most.clone(),
+        );
+        registry.register(
+            "workqueue_retries",
+            "Objects that are tried again after a pause",
+            metrics.retries.clone(),
+        );
+        registry.register_with_unit(
+            "workqueue_queue_duration",
+            "Time that an object waited for its reconcile",
+            Unit::Seconds,
+            metrics.queue_time.clone(),
+        );
+        registry.register_with_unit(
+            "workqueue_work_duration",
+            "Time that an object was worked on",
+            Unit::Seconds,
+            metrics.work_time.clone(),
+        );
+        registry.register(
             "keyreeve_problems",
             "Reconciles that ended with a problem, by class and reason",
             metrics.problems.clone(),
@@ -156,11 +195,14 @@ impl Metrics {
     }
 
     /// A controller starts: what it counts is there from the beginning, as zero.
-    pub fn starts(&self, controller: &'static str) {
+    pub fn starts(&self, controller: &'static str, most: u16) {
         let (by_controller, queue) =
             (ByController { controller }, ByQueue { name: controller, controller });
         drop(self.time.get_or_create(&by_controller));
         self.active.get_or_create(&by_controller).set(0);
+        self.most.get_or_create(&by_controller).set(most.into());
+        self.retries.get_or_create(&queue).inc_by(0);
+        self.depth.get_or_create(&queue).set(0);
         self.errors.get_or_create(&by_controller).inc_by(0);
         self.adds.get_or_create(&queue).inc_by(0);
         for result in
@@ -174,27 +216,40 @@ impl Metrics {
     pub fn queued(&self, controller: &'static str, object: &str) {
         let queue = ByQueue { name: controller, controller };
         self.adds.get_or_create(&queue).inc();
-        if let Ok(mut waiting) = self.waiting.lock()
-            && waiting.insert((controller, object.to_owned()))
-        {
+        let Ok(mut waiting) = self.waiting.lock() else { return };
+        waiting.entry((controller, object.to_owned())).or_insert_with(|| {
             self.depth.get_or_create(&queue).inc();
-        }
+            Instant::now()
+        });
     }
 
-    /// A reconcile began.
-    pub fn began(&self, controller: &'static str, object: &str) {
-        if let Ok(mut waiting) = self.waiting.lock()
-            && waiting.remove(&(controller, object.to_owned()))
-        {
-            self.depth.get_or_create(&ByQueue { name: controller, controller }).dec();
+    /// A reconcile began; it is under way until what this answers is dropped.
+    pub fn began(&self, controller: &'static str, object: &str) -> Active {
+        let queue = ByQueue { name: controller, controller };
+        let since = self
+            .waiting
+            .lock()
+            .ok()
+            .and_then(|mut waiting| waiting.remove(&(controller, object.to_owned())));
+        if let Some(since) = since {
+            self.depth.get_or_create(&queue).dec();
+            self.queue_time.get_or_create(&queue).observe(since.elapsed().as_secs_f64());
         }
-        self.active.get_or_create(&ByController { controller }).inc();
+        let gauge = self.active.get_or_create(&ByController { controller }).clone();
+        gauge.inc();
+        Active(gauge)
+    }
+
+    /// An object went before its turn came.
+    pub fn dropped(&self, controller: &'static str, object: &str) {
+        drop(self.began(controller, object));
     }
 
     /// A reconcile ended.
     pub fn ended(&self, controller: &'static str, result: ReconcileResult, time: Duration) {
         let by_controller = ByController { controller };
-        self.active.get_or_create(&by_controller).dec();
+        let queue = ByQueue { name: controller, controller };
+        self.work_time.get_or_create(&queue).observe(time.as_secs_f64());
         self.time.get_or_create(&by_controller).observe(time.as_secs_f64());
         self.reconciles.get_or_create(&ByResult { controller, result }).inc();
         if result == ReconcileResult::error {
@@ -206,6 +261,9 @@ impl Metrics {
     pub fn problem(&self, controller: &'static str, problem: &Problem) {
         let (class, reason) = (problem.class.as_str(), problem.reason.as_str());
         self.problems.get_or_create(&ByProblem { controller, class, reason }).inc();
+        if problem.class == Class::Transient {
+            self.retries.get_or_create(&ByQueue { name: controller, controller }).inc();
+        }
     }
 
     /// A call to the store ended.
@@ -223,6 +281,16 @@ impl Metrics {
     }
 }
 
+/// A reconcile that is under way, however it ends.
+#[must_use]
+pub struct Active(Gauge);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,11 +298,14 @@ mod tests {
     #[test]
     fn names_are_those_of_existing_dashboards() {
         let metrics = Metrics::default();
-        metrics.starts("tenant");
+        metrics.starts("tenant", 4);
         metrics.queued("tenant", "a/b");
         metrics.queued("tenant", "a/b");
-        metrics.began("tenant", "a/b");
+        let active = metrics.began("tenant", "a/b");
         metrics.ended("tenant", ReconcileResult::success, Duration::from_millis(7));
+        drop(active);
+        metrics.queued("tenant", "a/gone");
+        metrics.dropped("tenant", "a/gone");
         metrics.store_call("sqlite", "apply", "created", Duration::from_millis(1));
         let text = metrics.encode();
         for line in [
@@ -242,7 +313,7 @@ mod tests {
             "controller_runtime_reconcile_time_seconds_bucket{le=\"0.01\",controller=\"tenant\"} 1",
             "controller_runtime_reconcile_errors_total{controller=\"tenant\"} 0",
             "controller_runtime_active_workers{controller=\"tenant\"} 0",
-            "workqueue_adds_total{name=\"tenant\",controller=\"tenant\"} 2",
+            "workqueue_adds_total{name=\"tenant\",controller=\"tenant\"} 3",
             "workqueue_depth{name=\"tenant\",controller=\"tenant\"} 0",
             "keyreeve_store_calls_total{store=\"sqlite\",operation=\"apply\",outcome=\"created\"} 1",
         ] {

@@ -1,6 +1,11 @@
 //! The HTTP endpoints: `/healthz` and `/readyz` on one address, `/metrics` on another.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{Router, http::StatusCode, http::header::CONTENT_TYPE, routing::get};
 use tokio::net::TcpListener;
@@ -42,11 +47,8 @@ pub async fn serve(
         (metrics_address, "--metrics-bind-address", metrics),
     ] {
         let Some(address) = address else { continue };
-        let listener = TcpListener::bind(address).await.map_err(|source| BindError {
-            address,
-            flag,
-            source,
-        })?;
+        let listener =
+            listen(address).await.map_err(|source| BindError { address, flag, source })?;
         let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone());
         tokio::spawn(async move {
             if let Err(error) = server.await {
@@ -55,6 +57,17 @@ pub async fn serve(
         });
     }
     Ok(())
+}
+
+/// Every address, `[::]`, is that of IPv4 alone on a machine without IPv6.
+async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let every = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
+    match TcpListener::bind(address).await {
+        Err(error) if address == every && error.kind() != ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        listener => listener,
+    }
 }
 
 #[allow(clippy::unused_async, reason = "handlers are asynchronous")]

@@ -73,6 +73,9 @@ impl Report<'_> {
         let status = TenantStatus {
             tenant_id: Some(self.state.tenant_id.clone()),
             short_id: Some(self.state.short_id.clone()),
+            // What was found in an adopted tenant may be longer than a schema of ours allows.
+            type_: self.state.type_.as_deref().map(shortened),
+            region: self.state.region.as_deref().map(shortened),
             enabled: Some(self.state.enabled),
             keystore: before.keystore,
             user_count: Some(i64::try_from(self.census.users).unwrap_or(i64::MAX)),
@@ -169,7 +172,7 @@ impl Report<'_> {
                 notices.push(Notice::warning(
                     Reason::DriftCorrected,
                     format!(
-                        "another hand had changed tenant {tenant_id} in the store; put right: {}",
+                        "another hand had changed tenant {tenant_id} in the store; it is as declared again, by writing {}",
                         fields.join(", ")
                     ),
                 ));
@@ -177,4 +180,9 @@ impl Report<'_> {
         }
         notices
     }
+}
+
+/// As much as status holds.
+fn shortened(text: &str) -> String {
+    text.chars().take(255).collect()
 }
