@@ -173,6 +173,20 @@ fn everything_has_a_type_and_a_bound() {
     }
 }
 
+/// Server-side apply of a CRD merges rules by their text.
+#[test]
+fn no_rule_stands_twice_in_one_place() {
+    for kind in kinds() {
+        for (path, schema) in kind.parts() {
+            let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array);
+            let texts: Vec<_> =
+                rules.into_iter().flatten().map(|rule| rule["rule"].to_string()).collect();
+            let distinct: BTreeSet<_> = texts.iter().collect();
+            assert_eq!(distinct.len(), texts.len(), "{} {path}", kind.name);
+        }
+    }
+}
+
 #[test]
 fn every_field_is_described_in_a_sentence() {
     for kind in kinds() {

@@ -66,7 +66,7 @@ pub(super) fn date_time(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]{1,9})?(Z|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$",
         "x-kubernetes-validations": [{
             "rule": "self < timestamp('9999-01-01T00:00:00Z')",
-            "message": "must be before the year 9999: leave it unset for never",
+            "message": "must be before the year 9999: leave it out if there is no such date",
         }],
     })
 }

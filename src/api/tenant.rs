@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{CustomResource, KubeSchema, core::Rule};
+use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -189,23 +189,15 @@ pub struct Subscription {
     /// When it was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "date_time")]
-    #[x_kube(validation = before_9999())]
     pub issued_at: Option<Time>,
     /// When it ends: from then on the tenant is suspended, with its data kept. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "date_time")]
-    #[x_kube(validation = before_9999())]
     pub expires_at: Option<Time>,
     /// Notes of the platform, at most 32. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "metadata")]
     pub metadata: Option<BTreeMap<String, String>>,
-}
-
-/// Later dates cannot be read: time zones need some room at the end of time.
-fn before_9999() -> Rule {
-    Rule::new("self < timestamp('9999-01-01T00:00:00Z')")
-        .message("must be before the year 9999: leave it out if there is no such date")
 }
 
 /// What the operator says of a Tenant.

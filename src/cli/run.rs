@@ -19,7 +19,7 @@ use crate::{
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// How long the API server may keep silent on a connection: longer than a watch lasts.
-const ANSWER: std::time::Duration = std::time::Duration::from_secs(60);
+const ANSWER: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Run the operator until it is told to stop.
 ///

@@ -15,6 +15,7 @@ mod driver;
 mod events;
 mod index;
 mod informer;
+mod labels;
 mod own_writes;
 mod patch;
 mod profile;

@@ -1,24 +1,13 @@
 //! Runs the operator: informers fill the caches, then the controllers start.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    convert::Infallible,
-    fmt::Debug,
-    future::Future,
-    sync::{Arc, Mutex, RwLock},
-    time::Duration,
-};
+use std::{convert::Infallible, fmt::Debug, future::Future, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
+use futures::{FutureExt, StreamExt, stream};
 use kube::{
-    Api, Client, Resource, ResourceExt,
-    core::PartialObjectMeta,
+    Client, Resource,
     runtime::{
-        WatchStreamExt,
         controller::{Action, Config, Error as ApplierError, applier},
         reflector::{ObjectRef, Store as CacheReader, store::Writer},
-        watcher::{self, Event, watcher},
     },
 };
 use tokio::{
@@ -28,15 +17,16 @@ use tokio::{
 
 use super::{
     backoff::Backoff,
-    cache::{Cache, Guarded},
+    cache::Guarded,
     clock::Clock,
     context::{Context, Options, Turns},
     driver::{self, Controlled},
     events::Events,
-    index::{Kind, Link, ObjectId},
-    informer::{Informer, Linked, Queues, WATCH_TIMEOUT, name},
+    index::{Kind, ObjectId},
+    informer::{Informer, Linked, Queues, name},
+    labels,
     own_writes::OwnWrites,
-    start::{known_labels, scopes},
+    start::scopes,
     throttle::Throttle,
     view::View,
 };
@@ -67,32 +57,9 @@ pub async fn run(
     } else {
         options.watch_namespaces.iter().cloned().map(Some).collect()
     };
-    let (tenants, tenant_writers) = Cache::new(shards.len());
-    let (profiles, profile_writers) = Cache::new(shards.len());
-    let (namespaces, namespace_writers) = Cache::new(shards.len());
-    let (roles, role_writers) = Cache::new(shards.len());
-    let (users, user_writers) = Cache::new(shards.len());
-    let readers = (readers(&tenant_writers), readers(&profile_writers));
-    let view = Arc::new(View {
-        tenants,
-        profiles,
-        namespaces,
-        roles,
-        users,
-        index: Mutex::default(),
-        labels: RwLock::new(
-            options
-                .watch_namespaces
-                .iter()
-                .map(|name| (name.clone(), known_labels(name)))
-                .collect(),
-        ),
-        default_profile: options
-            .default_profile
-            .as_ref()
-            .map(|(namespace, name)| ObjectId::new(namespace, name)),
-        watched: options.watch_namespaces.clone(),
-    });
+    let (view, writers) = View::new(&options, shards.len());
+    let view = Arc::new(view);
+    let readers = (readers(&writers.tenants), readers(&writers.profiles));
 
     let mut queues = Queues::new(metrics.clone());
     let tenant_queues = add_queues(&mut queues, Kind::Tenant, &shards);
@@ -108,14 +75,14 @@ pub async fn run(
 
     let mut background = JoinSet::new();
     let spaces = &options.watch_namespaces;
-    inform(&mut background, &informer, &client, spaces, tenant_writers);
-    inform(&mut background, &informer, &client, spaces, profile_writers);
-    inform(&mut background, &informer, &client, spaces, namespace_writers);
-    inform(&mut background, &informer, &client, spaces, role_writers);
-    inform(&mut background, &informer, &client, spaces, user_writers);
+    inform(&mut background, &informer, &client, spaces, writers.tenants);
+    inform(&mut background, &informer, &client, spaces, writers.profiles);
+    inform(&mut background, &informer, &client, spaces, writers.namespaces);
+    inform(&mut background, &informer, &client, spaces, writers.roles);
+    inform(&mut background, &informer, &client, spaces, writers.users);
     let labels_known = if spaces.is_empty() {
         let (known, labels_known) = tokio::sync::oneshot::channel();
-        background.spawn(watch_labels(client.clone(), informer.clone(), known));
+        background.spawn(labels::watch(client.clone(), informer.clone(), known));
         labels_known.map(|_| ()).left_future()
     } else {
         futures::future::ready(()).right_future()
@@ -124,11 +91,7 @@ pub async fn run(
 
     let prepared = tokio::task::spawn_blocking(validation::warm_up);
     let filled = async {
-        view.tenants.filled().await;
-        view.profiles.filled().await;
-        view.namespaces.filled().await;
-        view.roles.filled().await;
-        view.users.filled().await;
+        view.filled().await;
         labels_known.await;
         // An error means that the operator is stopping.
         let _ = prepared.await;
@@ -249,57 +212,4 @@ async fn control<K: Controlled>(
         }
     })
     .await;
-}
-
-/// Follows the labels of all Kubernetes namespaces, for `allowedFrom.matchLabels`.
-async fn watch_labels(client: Client, informer: Informer, known: tokio::sync::oneshot::Sender<()>) {
-    let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
-    let mut events = watcher(Api::<PartialObjectMeta<KubeNamespace>>::all(client), config)
-        .default_backoff()
-        .boxed();
-    let mut known = Some(known);
-    let mut listed = HashMap::new();
-    loop {
-        match events.try_next().await {
-            Ok(Some(Event::Init)) => listed.clear(),
-            Ok(Some(Event::InitApply(namespace))) => {
-                listed.insert(namespace.name_any(), namespace.labels().clone());
-            }
-            Ok(Some(Event::InitDone)) => {
-                for (name, labels) in std::mem::take(&mut listed) {
-                    set_labels(&informer, name, Some(&labels));
-                }
-                if let Some(known) = known.take() {
-                    let _ = known.send(());
-                }
-            }
-            Ok(Some(Event::Apply(namespace))) => {
-                set_labels(&informer, namespace.name_any(), Some(namespace.labels()));
-            }
-            Ok(Some(Event::Delete(namespace))) => set_labels(&informer, namespace.name_any(), None),
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(%error, "the watch on namespaces failed and is begun again");
-            }
-        }
-    }
-}
-
-/// Takes in a namespace's labels and wakes who refers from it to another namespace, as if the
-/// referrers themselves had changed.
-fn set_labels(informer: &Informer, name: String, labels: Option<&BTreeMap<String, String>>) {
-    let before = {
-        let Ok(mut all) = informer.view.labels.write() else { return };
-        match labels {
-            Some(labels) => all.insert(name.clone(), labels.clone()),
-            None => all.remove(&name),
-        }
-    };
-    if before.as_ref() != labels {
-        let referrers: Vec<_> =
-            informer.view.index().with(&Link::LooksOutOf(name)).cloned().collect();
-        for (kind, id) in referrers {
-            informer.tell(kind, &id, &BTreeSet::new(), true);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! What must hold before the operator starts, and the sentence for each that does not.
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::fmt::Debug;
 
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
@@ -157,12 +157,6 @@ where
     } else {
         namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
     }
-}
-
-/// The labels of Kubernetes namespaces that are watched one by one: those that
-/// every namespace has. More would need a cluster-wide right.
-pub fn known_labels(namespace: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([("kubernetes.io/metadata.name".to_owned(), namespace.to_owned())])
 }
 
 fn explain(verb: &'static str, resource: &str, error: kube::Error) -> StartError {

@@ -6,8 +6,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, RwLock},
 };
 
+use kube::runtime::reflector::store::Writer;
+
 use super::{
-    cache::Cache,
+    cache::{Cache, Guarded},
+    context::Options,
     index::{Index, Kind, Link, ObjectId},
 };
 use crate::{
@@ -54,7 +57,58 @@ pub fn target(reference: &ObjectReference, namespace: &str) -> ObjectId {
     ObjectId::new(reference.namespace.as_deref().unwrap_or(namespace), &reference.name)
 }
 
+/// What fills a [`View`]: the writers of its caches, one a shard.
+pub struct Writers {
+    pub(super) tenants: Vec<Writer<Guarded<Tenant>>>,
+    pub(super) profiles: Vec<Writer<Guarded<TenantProfile>>>,
+    pub(super) namespaces: Vec<Writer<Guarded<Namespace>>>,
+    pub(super) roles: Vec<Writer<Guarded<Role>>>,
+    pub(super) users: Vec<Writer<Guarded<User>>>,
+}
+
 impl View {
+    /// An empty view with this many shards, and what fills it.
+    #[must_use]
+    pub fn new(options: &Options, shards: usize) -> (Self, Writers) {
+        let (tenants, tenant_writers) = Cache::new(shards);
+        let (profiles, profile_writers) = Cache::new(shards);
+        let (namespaces, namespace_writers) = Cache::new(shards);
+        let (roles, role_writers) = Cache::new(shards);
+        let (users, user_writers) = Cache::new(shards);
+        let watched = options.watch_namespaces.clone();
+        let labels = watched.iter().map(|name| (name.clone(), known_labels(name))).collect();
+        let default_profile = options.default_profile.as_ref();
+        let view = Self {
+            tenants,
+            profiles,
+            namespaces,
+            roles,
+            users,
+            index: Mutex::default(),
+            labels: RwLock::new(labels),
+            default_profile: default_profile
+                .map(|(namespace, name)| ObjectId::new(namespace, name)),
+            watched,
+        };
+        let writers = Writers {
+            tenants: tenant_writers,
+            profiles: profile_writers,
+            namespaces: namespace_writers,
+            roles: role_writers,
+            users: user_writers,
+        };
+        (view, writers)
+    }
+
+    /// Waits until every cache was filled once.
+    pub async fn filled(&self) {
+        self.tenants.filled().await;
+        self.profiles.filled().await;
+        self.namespaces.filled().await;
+        self.roles.filled().await;
+        self.users.filled().await;
+    }
+
     /// The lock on the index; what a panicking holder left behind is still in order.
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
@@ -227,4 +281,10 @@ where
 {
     use kube::Resource;
     cache.get_guarded(id).map(|object| object.meta().deletion_timestamp.is_some())
+}
+
+/// The labels of Kubernetes namespaces that are watched one by one: those that
+/// every namespace has. More would need a cluster-wide right.
+fn known_labels(namespace: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([("kubernetes.io/metadata.name".to_owned(), namespace.to_owned())])
 }

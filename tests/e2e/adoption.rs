@@ -122,7 +122,7 @@ async fn in_an_adopted_tenant_a_hand_may_change_what_was_never_set_and_nothing_e
     space.resync("acme").await;
     assert_eq!(setting(&mut database, SESSION).await, "3h");
     let event = space.event("acme", "Warning DriftCorrected").await;
-    assert!(event.ends_with("put right: settings.ttl.session"), "{event}");
+    assert!(event.ends_with("by writing settings.ttl.session"), "{event}");
     assert_eq!(setting(&mut database, name).await, "By hand");
 }
 

@@ -157,3 +157,19 @@ async fn a_restart_of_the_operator_decides_as_before() {
     assert_eq!(before.1.conditions(), after.1.conditions());
     assert_eq!(holder(&mut space.database().await).await, after.1.uid());
 }
+
+#[tokio::test]
+async fn a_conflict_that_ends_in_the_store_is_noticed_by_the_resync() {
+    let space = Space::new("conflict-ends").await;
+    let _operator = Operator::start_with(&space, &["--resync", "1s"]);
+    space.create::<Tenant>("first", json!({})).await;
+    space.ready("first").await;
+    let mut database = space.database().await;
+    let strange = "INSERT INTO tenants (tenant_id, mark_owner, mark_kind, mark_namespace, mark_name, mark_uid) \
+                   VALUES ('acme', 'a stranger', 'Tenant', 'x', 'acme', 'y')";
+    database.execute(strange).await;
+    space.create::<Tenant>("acme", json!({})).await;
+    space.tenant("acme", "in conflict", |tenant| tenant.is_stalled("Conflict")).await;
+    database.execute("DELETE FROM tenants WHERE tenant_id = 'acme'").await;
+    space.ready("acme").await;
+}

@@ -45,13 +45,13 @@ async fn put_right(space: &Space, ask: impl AsyncFn()) {
     for (damage, told) in [
         (
             "UPDATE tenants SET display_name = 'Evil' WHERE tenant_id = 'acme'",
-            "put right: display_name",
+            "by writing display_name",
         ),
         (
             "UPDATE tenants SET settings = json_set(settings, '$.ttl.session', '999h') WHERE tenant_id = 'acme'",
-            "put right: settings.ttl.session",
+            "by writing settings.ttl.session",
         ),
-        ("UPDATE tenants SET settings = 'no JSON' WHERE tenant_id = 'acme'", "put right: settings"),
+        ("UPDATE tenants SET settings = 'no JSON' WHERE tenant_id = 'acme'", "by writing settings"),
         ("DELETE FROM tenants WHERE tenant_id = 'acme'", "was made anew"),
     ] {
         assert_eq!(database.execute(damage).await, 1, "{damage}");

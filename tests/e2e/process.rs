@@ -72,8 +72,11 @@ async fn flags_that_cannot_be_read_are_refused() {
     let space = Space::new("bad-flags").await;
     let sentence = refusal(&space, &["--log-level", "keyreeve=loud"]).await;
     assert!(sentence.contains("--log-level"), "{sentence}");
+    for store in ["mysql://x", "postgres://me:secret@db/x"] {
+        let sentence = refusal(&space, &["--store", store]).await;
+        assert!(sentence.contains("--store") && !sentence.contains("secret"), "{sentence}");
+    }
     for arguments in [
-        ["--store", "mysql://x"],
         ["--resync", "0s"],
         ["--resync", "soon"],
         ["--default-profile", "basic"],

@@ -406,3 +406,35 @@ async fn has_session(space: &Space, name: &str, session: &str) -> Tenant {
         })
         .await
 }
+
+#[tokio::test]
+async fn a_tenant_that_is_stalled_can_still_be_disabled_and_is_put_right() {
+    let space = Space::new("stalled").await;
+    let _operator = Operator::start(&space);
+    space.create::<TenantProfile>("gold", json!({})).await;
+    space.create::<Tenant>("acme", json!({"profileRef": {"name": "gold"}})).await;
+    space.ready("acme").await;
+    // No tenant that sets nothing can use it any more; the profile says so, too.
+    let short = json!({"spec": {"settings": {"policies": {"password": {"max": 8}}}}});
+    space.merge::<TenantProfile>("gold", short).await;
+    let stalled = |tenant: &Tenant| tenant.is_stalled("PolicyUnsatisfiable");
+    space.tenant("acme", "Stalled", stalled).await;
+    space.profile("gold", "Stalled", |profile| profile.is_stalled("PolicyUnsatisfiable")).await;
+    let mut database = space.database().await;
+    assert_eq!(
+        database.number("SELECT settings ->> '$.policies.password.max' FROM tenants").await,
+        128,
+        "what was in force stays"
+    );
+
+    space.merge::<Tenant>("acme", json!({"spec": {"enabled": false}})).await;
+    let disabled =
+        |tenant: &Tenant| tenant.status.as_ref().and_then(|status| status.enabled) == Some(false);
+    let tenant = space.tenant("acme", "disabled", disabled).await;
+    assert!(tenant.is_stalled("PolicyUnsatisfiable"));
+    assert_eq!(database.number("SELECT enabled FROM v1_tenants").await, 0);
+
+    space.merge::<TenantProfile>("gold", json!({"spec": {"settings": null}})).await;
+    space.ready("acme").await;
+    space.profile("gold", "accepted", Conditions::is_ready).await;
+}
