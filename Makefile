@@ -18,7 +18,7 @@ check: ## form, lints, licences, generated files
 audit: ## known vulnerabilities of the dependencies
 	@dev/audit.sh
 
-generate: ## write the CRDs anew from the code
+generate: ## write the CRDs, and the docs that come from the code, anew
 	@dev/generate.sh
 
 build: ## compile the operator

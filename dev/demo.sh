@@ -104,7 +104,10 @@ show_effective() {
   expect "the source of settings.ttl.session" Tenant \
     "$(kubectl get tnt with-profile -o 'go-template={{index .status.effective.sources "settings.ttl.session"}}')"
   title "What the tenant locked says in vain, because its profile locks it"
-  shown kubectl get tnt locked -o 'jsonpath={.status.overridden}{"\n"}'
+  echo "$ kubectl get tnt locked -o jsonpath='{.status.overridden}'"
+  kubectl get tnt locked -o 'jsonpath={.status.overridden}{"\n"}'
+  expect "what locked says in vain" '["settings.registerEnabled","settings.ttl.accessToken"]' \
+    "$(kubectl get tnt locked -o 'jsonpath={.status.overridden}')"
 }
 
 show_drift() {
@@ -120,8 +123,8 @@ show_drift() {
   awaited "an event that says so" has_event with-profile DriftCorrected
   kubectl get events --field-selector involvedObject.name=with-profile,reason=DriftCorrected -o 'jsonpath={range .items[*]}{.type} {.reason}: {.message}{"\n"}{end}'
   store "SELECT tenant_id, display_name, settings ->> 'registerEnabled' AS register_enabled FROM v1_tenants WHERE tenant_id = 'with-profile'"
-  expect "the name in the store" "A tenant on the starter plan" \
-    "$(sqlite3 -readonly "$STORE" "SELECT display_name FROM v1_tenants WHERE tenant_id = 'with-profile'")"
+  expect "what the store has" "A tenant on the starter plan|0" \
+    "$(sqlite3 -readonly "$STORE" "SELECT display_name, settings ->> 'registerEnabled' FROM v1_tenants WHERE tenant_id = 'with-profile'")"
 }
 
 has_event() {

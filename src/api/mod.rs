@@ -46,13 +46,9 @@ pub use user::{
 
 /// The API group of all five kinds.
 pub const GROUP: &str = "keyreeve.dev";
-/// The version of all five kinds.
-pub const VERSION: &str = "v1alpha1";
 /// The finalizer that every object of ours carries while the store may know it.
 pub const FINALIZER: &str = "keyreeve.dev/finalizer";
 /// Any new value resyncs the object now.
 pub const RECONCILE_ANNOTATION: &str = "keyreeve.dev/reconcile";
-/// Any new value rotates a Tenant's signing key once.
-pub const ROTATE_ANNOTATION: &str = "keyreeve.dev/rotate";
 /// `"true"` stops everything but deletion.
 pub const PAUSED_ANNOTATION: &str = "keyreeve.dev/paused";

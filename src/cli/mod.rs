@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 mod crds;
+mod docs;
 mod run;
 
 /// Keyreeve manages identity tenants as Kubernetes resources.
@@ -27,6 +28,9 @@ enum Command {
     Run(Box<run::Run>),
     /// Print the resource definitions (CRDs), or write them to a folder.
     Crds(crds::Crds),
+    /// Write the parts of the documentation that come from the code.
+    #[command(hide = true)]
+    Docs(docs::Docs),
     /// Print the version.
     Version,
 }
@@ -40,6 +44,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Crds(crds) => crds.execute(),
+            Command::Docs(docs) => docs.execute(),
             Command::Version => {
                 println!("keyreeve {}", env!("CARGO_PKG_VERSION"));
                 Ok(())

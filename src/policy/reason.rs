@@ -1,7 +1,8 @@
-//! Every reason that a condition or an event of ours can carry.
+//! Every reason that a condition of ours, or an event about it, can carry.
 //!
-//! Programs rely on the names, and people look them up: each says when it is
-//! given and what to do.
+//! Programs rely on the names, and people look them up in docs/reasons.md, which
+//! is made from here: each says when it is given and what to do. (Events also
+//! tell of conditions that come and go beside Ready, by the condition's own name.)
 
 /// Makes the enum, its names and its texts from one table, so that none is missing.
 macro_rules! reasons {
@@ -34,8 +35,6 @@ reasons! {
     Synced,
     /// The declared state holds: objects that refer to this one find it.
     Accepted,
-    /// The object is being deleted.
-    Deleting,
     /// A deletion waits for objects that are still in the tenant: delete those that the message names,
     /// or set deletionPolicy to Retain.
     DeletionBlocked,
