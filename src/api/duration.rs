@@ -20,6 +20,18 @@ pub const PATTERN: &str = "^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?$";
 pub struct Duration(u64);
 
 impl Duration {
+    /// A span of this many seconds.
+    #[must_use]
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// The span in seconds.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0
+    }
+
     /// Whether the span is empty, which switches some settings off.
     #[must_use]
     pub const fn is_zero(self) -> bool {

@@ -17,6 +17,7 @@ mod clock;
 mod conflict;
 mod deletion;
 mod drift;
+mod examples;
 mod kill;
 mod process;
 mod profile;
