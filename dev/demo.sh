@@ -184,7 +184,7 @@ main() {
   tools_controlplane
   tools_helm
   tools_sqlite3
-  step "Compiling the operator" "about 5 minutes" cargo build --locked --quiet
+  step "Compiling the operator" "about 3 minutes" cargo build --locked --quiet
   mkdir -p "$DIR"
   if [ -n "${KEEP-}" ]; then
     step "Starting a cluster" "" start_control_plane "$DIR"

@@ -49,3 +49,17 @@ pub fn insert(document: &mut Map<String, Value>, path: &str, value: Value) {
         }
     }
 }
+
+/// Takes away what stands at `path`.
+pub fn remove(document: &mut Map<String, Value>, path: &str) {
+    match path.split_once('.') {
+        None => {
+            document.remove(path);
+        }
+        Some((first, rest)) => {
+            if let Some(child) = document.get_mut(first).and_then(Value::as_object_mut) {
+                remove(child, rest);
+            }
+        }
+    }
+}

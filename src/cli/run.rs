@@ -166,8 +166,10 @@ impl Run {
         // No answer is an answer: a connection that died silently must not hold a reconcile for ever.
         config.read_timeout = Some(ANSWER);
         config.write_timeout = Some(ANSWER);
-        let operator_namespace =
-            self.operator_namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let operator_namespace = self
+            .operator_namespace
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config)
             .map_err(|error| format!("the cluster's configuration cannot be used: {error}"))?;
         let asked = ask_cluster(&client, &self.watch_namespace, self.owner_id, &operator_namespace);

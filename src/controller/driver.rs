@@ -32,6 +32,7 @@ use super::{
     index::{Kind, ObjectId},
     informer::{Linked, name},
     patch::merge_patch,
+    view::View,
 };
 use crate::{
     api::{Condition, FINALIZER, PAUSED_ANNOTATION, RECONCILE_ANNOTATION, validation},
@@ -45,8 +46,17 @@ pub trait Controlled: Linked + Serialize {
     /// Whether objects of the kind are in the store, so that their deletion must wait for it.
     const IN_STORE: bool;
 
-    /// Brings the store to what the object says.
-    async fn reconcile(&self, id: &ObjectId, context: &Context) -> Result<Outcome, Problem>;
+    /// The object as the watch last saw it.
+    fn latest(view: &View, id: &ObjectId) -> Option<Arc<Guarded<Self>>>;
+
+    /// Brings the store to what the object says. An object that breaks a rule of its schema
+    /// comes with the rule: what it says cannot be in force.
+    async fn reconcile(
+        &self,
+        id: &ObjectId,
+        broken: Option<Problem>,
+        context: &Context,
+    ) -> Result<Outcome, Problem>;
 
     /// Removes from the store what the object made. Done when it answers what there is to tell.
     async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem>;
@@ -121,6 +131,10 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
     let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, object = %id.name);
     async {
         let _turn = context.turns.of(K::KIND).await;
+        // From here on no watch event is ours alone to know: either it has come, and the cache has
+        // what it told, or it will wake the object again.
+        context.own_writes.forget(K::KIND, &id);
+        let object = K::latest(&context.view, &id).unwrap_or(object);
         let (controller, began) = (name(K::KIND), Instant::now());
         let _active = context.metrics.began(controller, &id.to_string());
         let pass = Pass {
@@ -222,25 +236,25 @@ impl Pass<'_> {
                 .map(|()| None)
                 .map_err(Trouble::from);
         }
-        if let Some(violation) = validation::check(&K::kind(&()), &document.object, None).first() {
-            let problem = Problem::terminal(
+        let violations = validation::check(&K::kind(&()), &document.object, None);
+        let broken = violations.first().map(|violation| {
+            Problem::terminal(
                 Reason::InvalidSpec,
                 format!("{violation}. The object is older than its schema: edit it"),
-            );
-            return self.report(&document, Err(problem)).await;
-        }
+            )
+        });
         if !K::IN_STORE {
-            let result = object.reconcile(self.id, self.context).await;
+            let result = object.reconcile(self.id, broken, self.context).await;
             return self.report(&document, result).await;
         }
-        if !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
-            && document.was_seen()
-        {
+        let has_finalizer = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+        let end = self.with_finalizer(object, broken, &document).await;
+        if !has_finalizer && document.is_in_store() && end.is_ok() {
             let message =
                 format!("the finalizer {FINALIZER} had been removed by hand and was put back");
             self.tell(&document, Notice::warning(Reason::FinalizerRestored, message)).await;
         }
-        self.with_finalizer(object, &document).await
+        end
     }
 
     /// An object that shall go.
@@ -249,22 +263,34 @@ impl Pass<'_> {
             return Ok(None);
         }
         let document = Document::of(object, &())?;
-        self.with_finalizer(object, &document).await
+        self.with_finalizer(object, None, &document).await
     }
 
     /// kube's finalizer decides by itself which half to run, and writes the finalizer.
-    async fn with_finalizer<K: Controlled>(&self, object: &K, document: &Document) -> End {
+    async fn with_finalizer<K: Controlled>(
+        &self,
+        object: &K,
+        broken: Option<Problem>,
+        document: &Document,
+    ) -> End {
         let api: Api<K> = Api::namespaced(self.context.client.clone(), &self.id.namespace);
         let mut end = Ok(None);
+        let mut notices = Vec::new();
         let result = finalizer(&api, FINALIZER, Arc::new(object.clone()), |event| {
-            let end = &mut end;
+            let (end, notices) = (&mut end, &mut notices);
             async move {
                 *end = match event {
                     Event::Apply(object) => {
-                        let result = object.reconcile(self.id, self.context).await;
+                        let result = object.reconcile(self.id, broken, self.context).await;
                         self.report(document, result).await
                     }
-                    Event::Cleanup(object) => self.clean_up(&*object, document).await,
+                    Event::Cleanup(object) => match object.clean_up(self.id, self.context).await {
+                        Ok(happened) => {
+                            *notices = happened;
+                            Ok(None)
+                        }
+                        Err(problem) => self.report(document, Err(problem)).await,
+                    },
                 };
                 // Only a clean-up that failed must keep the finalizer.
                 match end {
@@ -275,7 +301,13 @@ impl Pass<'_> {
         })
         .await;
         match result {
-            Ok(_) | Err(FinalizerError::ApplyFailed(_) | FinalizerError::CleanupFailed(_)) => end,
+            Ok(_) | Err(FinalizerError::ApplyFailed(_) | FinalizerError::CleanupFailed(_)) => {
+                // Once the object is let go: before, a pass that is repeated would tell another story.
+                for notice in notices {
+                    self.tell(document, notice).await;
+                }
+                end
+            }
             Err(FinalizerError::AddFinalizer(error) | FinalizerError::RemoveFinalizer(error)) => {
                 match unless_stale("writing the finalizer", &error) {
                     Ok(()) => Ok(None),
@@ -286,18 +318,6 @@ impl Pass<'_> {
             Err(FinalizerError::UnnamedObject | FinalizerError::InvalidFinalizer) => {
                 Err(Problem::terminal(Reason::ApiError, "the object has no name").into())
             }
-        }
-    }
-
-    async fn clean_up<K: Controlled>(&self, object: &K, document: &Document) -> End {
-        match object.clean_up(self.id, self.context).await {
-            Ok(notices) => {
-                for notice in notices {
-                    self.tell(document, notice).await;
-                }
-                Ok(None)
-            }
-            Err(problem) => self.report(document, Err(problem)).await,
         }
     }
 
@@ -499,12 +519,9 @@ impl Document {
         })
     }
 
-    /// Whether the operator has written this object's status before.
-    fn was_seen(&self) -> bool {
-        self.status
-            .get("observedGeneration")
-            .and_then(Value::as_i64)
-            .is_some_and(|generation| generation > 0)
+    /// Whether status says that a store has the object.
+    fn is_in_store(&self) -> bool {
+        self.status.contains_key("store")
     }
 }
 

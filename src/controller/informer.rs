@@ -30,7 +30,7 @@ use super::{
     own_writes::OwnWrites,
     view::View,
 };
-use crate::telemetry::Metrics;
+use crate::{api::FINALIZER, telemetry::Metrics};
 
 /// A watch is begun anew at least this often, in seconds: one that died silently
 /// is noticed within a minute.
@@ -186,6 +186,7 @@ impl Informer {
             uid: object.uid(),
             generation: object.meta().generation,
             deleting: object.meta().deletion_timestamp.is_some(),
+            ours: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
         };
         let matters = generations.insert(id, stamp.clone()) != Some(stamp);
         (old, matters)
@@ -264,6 +265,8 @@ struct Stamp {
     uid: Option<String>,
     generation: Option<i64>,
     deleting: bool,
+    /// Whether our finalizer is on it; one that is being deleted has let go of its name without it.
+    ours: bool,
 }
 
 fn id_of<K: Resource>(object: &K) -> ObjectId {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -9,10 +10,12 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::{
+    cache::Guarded,
     context::Context,
     driver::{Controlled, Notice, Outcome, Verdict},
     index::{Kind, Link, ObjectId},
     informer::Linked,
+    view::View,
 };
 use crate::{
     api::{TenantProfile, TenantSpec},
@@ -31,7 +34,16 @@ impl Linked for TenantProfile {
 impl Controlled for TenantProfile {
     const IN_STORE: bool = false;
 
-    async fn reconcile(&self, id: &ObjectId, context: &Context) -> Result<Outcome, Problem> {
+    fn latest(view: &View, id: &ObjectId) -> Option<Arc<Guarded<Self>>> {
+        view.profiles.get_guarded(id)
+    }
+
+    async fn reconcile(
+        &self,
+        id: &ObjectId,
+        broken: Option<Problem>,
+        context: &Context,
+    ) -> Result<Outcome, Problem> {
         let plan = self.spec.plan.clone().unwrap_or_else(|| id.name.clone());
         let (tenants, look_again) = self.count(id, context);
         let status = Map::from_iter([
@@ -40,7 +52,7 @@ impl Controlled for TenantProfile {
         ]);
         Ok(Outcome {
             status,
-            verdict: self.verdict(id, context),
+            verdict: broken.map_or_else(|| self.verdict(id, context), Verdict::NotReady),
             also: Vec::new(),
             notices: Vec::new(),
             look_again,

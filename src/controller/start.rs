@@ -77,13 +77,21 @@ pub async fn check_access(client: &Client, namespaces: &[String]) -> Result<(), 
     }
     if namespaces.is_empty() {
         // For allowedFrom.matchLabels.
+        check_right(client, None, "", "namespaces", "list").await?;
         check_right(client, None, "", "namespaces", "watch").await?;
     }
     Ok(())
 }
 
-/// What the operator does beside reading: (group, resource, verb).
-const NEEDED: [(&str, &str, &str); 4] = [
+/// What the operator does beside listing: (group, resource, verb).
+const NEEDED: [(&str, &str, &str); 11] = [
+    (GROUP, "tenants", "watch"),
+    (GROUP, "tenantprofiles", "watch"),
+    (GROUP, "namespaces", "watch"),
+    (GROUP, "roles", "watch"),
+    (GROUP, "users", "watch"),
+    (GROUP, "tenants", "get"),
+    (GROUP, "tenantprofiles", "get"),
     (GROUP, "tenants", "patch"),
     (GROUP, "tenants/status", "patch"),
     (GROUP, "tenantprofiles/status", "patch"),

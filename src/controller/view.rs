@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use kube::runtime::reflector::store::Writer;
+use kube::{ResourceExt, runtime::reflector::store::Writer};
 
 use super::{
     cache::{Cache, Guarded},
@@ -14,7 +14,7 @@ use super::{
     index::{Index, Kind, Link, ObjectId},
 };
 use crate::{
-    api::{Namespace, ObjectReference, ReferrerKind, Role, Tenant, TenantProfile, User},
+    api::{FINALIZER, Namespace, ObjectReference, ReferrerKind, Role, Tenant, TenantProfile, User},
     policy::{Problem, Reason, grant},
 };
 
@@ -210,12 +210,17 @@ impl View {
         links
     }
 
-    /// The Tenants that claim a tenant id.
+    /// The Tenants that claim a tenant id, but those that have let it go and are only waited for by others.
     #[must_use]
     pub fn claimants(&self, tenant_id: &str) -> Vec<Tenant> {
         let ids: Vec<_> =
             self.index().with(&Link::Claims(tenant_id.into())).map(|(_, id)| id.clone()).collect();
-        ids.iter().filter_map(|id| self.tenants.get(id)).collect()
+        let tenants = ids.iter().filter_map(|id| self.tenants.get(id));
+        let has_let_go = |tenant: &Tenant| {
+            tenant.metadata.deletion_timestamp.is_some()
+                && !tenant.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+        };
+        tenants.filter(|tenant| !has_let_go(tenant)).collect()
     }
 
     /// Whether that Tenant is there and claims the tenant id, for all that is known: of one that

@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 use super::{Class, Problem, Reason, Support, password};
 use crate::api::{
     KeystoreSpec, PlanDetails, Settings, Source, TenantProfileSpec, TenantSpec, defaults,
-    paths::{for_each_leaf, insert, is_at_or_below, look_up},
+    paths::{for_each_leaf, insert, is_at_or_below, look_up, remove},
+    validation,
 };
 
 /// What is in force in a tenant. The store keeps it with the tenant, so that it
@@ -34,6 +35,10 @@ pub struct Document {
     pub overridden: Vec<String>,
     /// Paths that the store carries but does not enforce.
     pub unenforced: Vec<String>,
+    /// Paths of an adopted tenant whose value, as found, is none that a Tenant could set: it stays
+    /// in the store, and status shows only where it comes from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// What the decision depends on.
@@ -76,6 +81,7 @@ pub fn decide(inputs: Inputs<'_>) -> Result<Document, Problem> {
     let found =
         inputs.found.map(|found| json!({"settings": found.settings, "keystore": found.keystore}));
 
+    let found_is_readable = found.as_ref().is_none_or(fits_the_schema);
     let mut document = Document {
         plan: inputs
             .profile
@@ -93,18 +99,18 @@ pub fn decide(inputs: Inputs<'_>) -> Result<Document, Problem> {
             document.overridden.push(path.to_owned());
         }
         let as_found = || {
-            let found =
-                inputs.found.filter(|found| !found.ever_set.contains(path)).and(found.as_ref());
-            found
-                .and_then(Value::as_object)
-                .and_then(|found| look_up(found, path))
-                .filter(|value| is_valid(path, value))
+            let found = found.as_ref()?.as_object()?;
+            inputs.found.filter(|found| !found.ever_set.contains(path))?;
+            look_up(found, path)
         };
         let (value, source) = if let Some(value) = own.filter(|_| !is_locked) {
             (value.clone(), Some(Source::Tenant))
         } else if let Some(value) = look_up(&profile, path) {
             (value.clone(), Some(Source::Profile))
         } else if let Some(value) = as_found() {
+            if !found_is_readable && !is_readable(path, value) {
+                document.unreadable.push(path.to_owned());
+            }
             (value.clone(), Some(Source::Store))
         } else {
             (built_in.clone(), None)
@@ -147,13 +153,24 @@ impl Document {
     /// The settings, typed.
     #[must_use]
     pub fn typed_settings(&self) -> Settings {
-        typed(&self.settings)
+        self.typed("settings", &self.settings)
     }
 
     /// How signing keys are made, typed.
     #[must_use]
     pub fn typed_keystore(&self) -> KeystoreSpec {
-        typed(&self.keystore)
+        self.typed("keystore", &self.keystore)
+    }
+
+    /// What was made from typed values, and is readable where it was found, reads back.
+    fn typed<T: DeserializeOwned + Default>(&self, group: &str, map: &Map<String, Value>) -> T {
+        let mut map = map.clone();
+        for path in &self.unreadable {
+            if let Some(path) = path.strip_prefix(group).and_then(|path| path.strip_prefix('.')) {
+                remove(&mut map, path);
+            }
+        }
+        serde_json::from_value(Value::Object(map)).unwrap_or_default()
     }
 
     /// The paths that tenant or profile set.
@@ -161,7 +178,7 @@ impl Document {
         self.sources.iter().filter(|(_, source)| **source != Source::Store).map(|(path, _)| path)
     }
 
-    /// Lock-out and brute-force settings that the store does not enforce, while they are on.
+    /// Lock-out and brute-force settings that the store does not enforce.
     #[must_use]
     pub fn unenforced_protection(&self) -> Vec<&str> {
         self.unenforced
@@ -231,15 +248,16 @@ fn must_be_done(path: &str) -> bool {
     path == "keystore.algorithm" || is_at_or_below(path, "settings.policies.password")
 }
 
-/// Whether a value that was found in the store is one that we can speak of.
-fn is_valid(path: &str, value: &Value) -> bool {
+/// Whether a value that was found in the store is one that a Tenant could set.
+fn is_readable(path: &str, value: &Value) -> bool {
     let mut document = Map::new();
     insert(&mut document, path, value.clone());
-    match (document.remove("settings"), document.remove("keystore")) {
-        (Some(settings), _) => serde_json::from_value::<Settings>(settings).is_ok(),
-        (_, Some(keystore)) => serde_json::from_value::<KeystoreSpec>(keystore).is_ok(),
-        _ => false,
-    }
+    fits_the_schema(&Value::Object(document))
+}
+
+fn fits_the_schema(spec: &Value) -> bool {
+    validation::check("Tenant", &json!({"metadata": {"name": "found"}, "spec": spec}), None)
+        .is_empty()
 }
 
 fn as_document(value: Value) -> Map<String, Value> {
@@ -251,11 +269,6 @@ fn as_document(value: Value) -> Map<String, Value> {
 
 fn take_object(values: &mut Map<String, Value>, name: &str) -> Map<String, Value> {
     as_document(values.remove(name).unwrap_or_default())
-}
-
-/// A document that was made from typed values, and checked where it was found, reads back.
-fn typed<T: DeserializeOwned + Default>(map: &Map<String, Value>) -> T {
-    serde_json::from_value(Value::Object(map.clone())).unwrap_or_default()
 }
 
 #[cfg(test)]

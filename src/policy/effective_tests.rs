@@ -135,7 +135,7 @@ fn the_plan_is_the_profiles() {
 fn an_adopted_tenant_keeps_what_was_never_set() {
     let found = as_document(json!({
         "rememberMe": true,
-        "ttl": {"session": "11h", "idToken": "13m"},
+        "ttl": {"session": "11h", "idToken": "13m", "accessToken": "10s"},
         "acrValues": "not a list",
         "hashFunction": "scrypt",
         "ciba": "not a group",
@@ -156,8 +156,20 @@ fn an_adopted_tenant_keeps_what_was_never_set() {
     assert_eq!(document.settings["ttl"]["session"], json!("11h"));
     assert_eq!(document.settings["ttl"]["idToken"], json!("5m"), "once set, then unset: built-in");
     assert!(!document.sources.contains_key("settings.ttl.idToken"));
-    assert_eq!(document.settings["acrValues"], json!([]), "what cannot be read is not kept");
-    assert_eq!(document.settings["hashFunction"], json!("argon2"));
+    // What no Tenant could set stays as well; it cannot be shown.
+    assert_eq!(document.settings["acrValues"], json!("not a list"));
+    assert_eq!(document.settings["hashFunction"], json!("scrypt"));
+    assert_eq!(
+        document.settings["ttl"]["accessToken"],
+        json!("10s"),
+        "less than the schema allows"
+    );
+    let unreadable = ["settings.acrValues", "settings.hashFunction", "settings.ttl.accessToken"];
+    assert_eq!(document.unreadable, unreadable);
+    assert!(unreadable.iter().all(|path| document.sources[*path] == Source::Store));
+    let typed = document.typed_settings();
+    assert_eq!((typed.acr_values, typed.hash_function), (None, None));
+    assert_eq!(typed.ttl.unwrap().session.unwrap().to_string(), "11h");
     assert_eq!(document.settings["ciba"]["deliveryMode"], json!("poll"));
     assert_eq!(document.settings["notOurs"], json!({"kept": true}), "what we do not know");
     assert_eq!(document.set_paths().collect::<Vec<_>>(), ["settings.registerEnabled"]);

@@ -151,3 +151,27 @@ async fn a_tenant_found_disabled_stays_so_until_it_is_enabled_by_its_tenant() {
     space.ready("acme").await;
     assert_eq!(setting(&mut database, states).await, "10");
 }
+
+#[tokio::test]
+async fn what_no_tenant_could_set_stays_as_found_and_hinders_nothing() {
+    let space = Space::new("odd-find").await;
+    let mut database = found(&space).await;
+    database
+        .execute(
+            "UPDATE tenants SET settings = json_object('hashFunction', 'scrypt', 'own', 'kept', \
+             'tenantLoginUrl', 'https://' || printf('%.2000c', 'x'), 'rememberMe', json('true')), \
+             type = printf('%.400c', 't')",
+        )
+        .await;
+    let _operator = Operator::start_with(&space, &ADOPTABLE);
+    let tenant = adopted(&space, json!({"settings": {"registerEnabled": true}})).await;
+    for path in ["settings.hashFunction", "settings.tenantLoginUrl", "settings.rememberMe"] {
+        assert_eq!(source(&tenant, path), Some(Source::Store), "{path}");
+    }
+    let settings = tenant.status.unwrap().effective.unwrap().settings;
+    assert_eq!((settings.hash_function, settings.tenant_login_url), (None, None), "not shown");
+    assert_eq!(settings.remember_me, Some(true));
+    let kept = "SELECT (settings ->> 'hashFunction') || ' ' || (settings ->> 'own') || ' ' || \
+                length(settings ->> 'tenantLoginUrl') || ' ' || length(type) FROM tenants";
+    assert_eq!(setting(&mut database, kept).await, "scrypt kept 2008 400");
+}

@@ -13,6 +13,7 @@
 )]
 
 mod adoption;
+mod chart;
 mod clock;
 mod conflict;
 mod deletion;

@@ -438,3 +438,60 @@ async fn a_tenant_that_is_stalled_can_still_be_disabled_and_is_put_right() {
     space.ready("acme").await;
     space.profile("gold", "accepted", Conditions::is_ready).await;
 }
+
+#[tokio::test]
+async fn however_fast_a_profile_changes_status_ends_with_what_is_in_force() {
+    let space = Space::new("fast").await;
+    let _operator = Operator::start(&space);
+    space.create::<TenantProfile>("gold", json!({})).await;
+    space.create::<Tenant>("acme", json!({"profileRef": {"name": "gold"}})).await;
+    space.ready("acme").await;
+    let mut database = space.database().await;
+    for round in 0..20 {
+        // There and back, and no time to look in between.
+        for session in ["1h", "2h", "1h"] {
+            let ttl = json!({"spec": {"settings": {"ttl": {"session": session}}}});
+            space.merge::<TenantProfile>("gold", ttl).await;
+        }
+        let last = format!("{}m", 20 + round);
+        let ttl = json!({"spec": {"settings": {"ttl": {"session": last}}}});
+        space.merge::<TenantProfile>("gold", ttl).await;
+        space
+            .tenant("acme", "up to date", |tenant| {
+                let status = tenant.status.as_ref().unwrap();
+                let ttl = status.effective.as_ref().and_then(|all| all.settings.ttl.clone());
+                ttl.and_then(|ttl| ttl.session).is_some_and(|session| session.to_string() == last)
+            })
+            .await;
+        let stored = database.text("SELECT settings ->> '$.ttl.session' FROM tenants").await;
+        assert_eq!(stored.as_deref(), Some(last.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_breaks_a_newer_rule_is_stalled_and_can_still_be_disabled() {
+    let cluster = Cluster::start().await;
+    let space = cluster.space("newer-rule").await;
+    let operator = Operator::start(&space);
+    space.create::<Tenant>("acme", json!({"displayName": "Acme"})).await;
+    space.ready("acme").await;
+    operator.kill();
+
+    cluster.take_any_tenant(true).await;
+    let short = json!({"spec": {"enabled": false, "settings": {"ttl": {"session": "1m"}}}});
+    space.merge::<Tenant>("acme", short).await;
+    cluster.take_any_tenant(false).await;
+
+    let _operator = Operator::start(&space);
+    let stalled = |tenant: &Tenant| tenant.is_stalled("InvalidSpec");
+    let tenant = space.tenant("acme", "Stalled", stalled).await;
+    assert!(tenant.message().contains("spec.settings.ttl.session"), "{}", tenant.message());
+    assert_eq!(tenant.status.unwrap().enabled, Some(false));
+    let mut database = space.database().await;
+    let stored = "SELECT enabled || ' ' || (settings ->> '$.ttl.session') FROM tenants";
+    assert_eq!(database.text(stored).await.as_deref(), Some("0 10h"), "what was in force stays");
+
+    space.merge::<Tenant>("acme", json!({"spec": {"enabled": null, "settings": null}})).await;
+    space.ready("acme").await;
+    assert_eq!(database.text(stored).await.as_deref(), Some("1 10h"));
+}

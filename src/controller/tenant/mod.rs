@@ -5,6 +5,7 @@ mod report;
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,11 +14,12 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use super::{
+    cache::Guarded,
     context::Context,
     driver::{Controlled, Notice, Outcome},
     index::{Kind, Link, ObjectId},
     informer::Linked,
-    view::{Member, Profile, target},
+    view::{Member, Profile, View, target},
 };
 use crate::{
     api::{AdoptionPolicy, DeletionPolicy, Tenant},
@@ -65,7 +67,16 @@ impl Linked for Tenant {
 impl Controlled for Tenant {
     const IN_STORE: bool = true;
 
-    async fn reconcile(&self, id: &ObjectId, context: &Context) -> Result<Outcome, Problem> {
+    fn latest(view: &View, id: &ObjectId) -> Option<Arc<Guarded<Self>>> {
+        view.tenants.get_guarded(id)
+    }
+
+    async fn reconcile(
+        &self,
+        id: &ObjectId,
+        broken: Option<Problem>,
+        context: &Context,
+    ) -> Result<Outcome, Problem> {
         // Resolve.
         let tenant_id = self.tenant_id();
         let profile = context.view.profile_of(self.spec.profile_ref.as_ref(), &id.namespace);
@@ -80,10 +91,11 @@ impl Controlled for Tenant {
         let found = record.as_ref().and_then(tenant_state);
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
         memo.adopted |= claim == Claim::Adopt;
-        let decided = match &profile {
-            Profile::None => self.decide(None, found, &memo, context),
-            Profile::Found(profile) => self.decide(Some(profile), found, &memo, context),
-            Profile::Unavailable(problem) => Err(problem.clone()),
+        let decided = match (broken, &profile) {
+            (Some(problem), _) => Err(problem),
+            (None, Profile::None) => self.decide(None, found, &memo, context),
+            (None, Profile::Found(profile)) => self.decide(Some(profile), found, &memo, context),
+            (None, Profile::Unavailable(problem)) => Err(problem.clone()),
         };
         // What was in force stays in force, and what does not depend on it still holds: whether
         // the tenant is enabled, and when its subscription ends. One that never had anything waits.
@@ -231,7 +243,9 @@ impl Tenant {
         tenant_id: &str,
         context: &Context,
     ) -> Result<(Census, Option<Duration>), Problem> {
-        let census = context.store.census(tenant_id).await.map_err(problem)?;
+        let mut census = context.store.census(tenant_id).await.map_err(problem)?;
+        // As status holds it, so that both can be compared.
+        census.administrator = census.administrator.as_deref().map(report::shortened);
         let Some(status) = &self.status else { return Ok((census, None)) };
         let told = Census {
             users: status

@@ -79,7 +79,7 @@ impl Report<'_> {
             enabled: Some(self.state.enabled),
             keystore: before.keystore,
             user_count: Some(i64::try_from(self.census.users).unwrap_or(i64::MAX)),
-            admin_username: self.census.administrator.clone(),
+            admin_username: self.census.administrator.as_deref().map(shortened),
             effective: Some(self.effective()),
             unenforced: self.document.unenforced.clone(),
             overridden: self.document.overridden.clone(),
@@ -183,6 +183,6 @@ impl Report<'_> {
 }
 
 /// As much as status holds.
-fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     text.chars().take(255).collect()
 }

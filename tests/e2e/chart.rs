@@ -1,0 +1,82 @@
+//! The chart as others than the rest of the tests install it.
+
+use std::{fs, process::Command};
+
+use keyreeve::api::Tenant;
+use serde_json::json;
+
+use crate::support::{Operator, Space, setting};
+
+#[tokio::test]
+async fn a_chart_for_one_namespace_grants_enough_there_and_nothing_elsewhere() {
+    let space = Space::new("namespaced").await;
+    let namespace = space.namespace.as_str();
+    let watched = format!("watchNamespaces={{{namespace}}}");
+    let flags = ["crds.enabled=false", &watched, "ownerId=namespaced", "defaultProfile="];
+    let mut helm = vec!["install", "small", CHART, "--namespace", namespace];
+    for flag in flags {
+        helm.extend(["--set", flag]);
+    }
+    run("helm", &helm);
+    let account = "small-keyreeve";
+    let token = run("kubectl", &["create", "token", account, "--namespace", namespace]);
+    let kubeconfig = space.folder().join("small.kubeconfig");
+    fs::copy(setting("KEYREEVE_TEST_KUBECONFIG"), &kubeconfig).unwrap();
+    let file = kubeconfig.to_str().unwrap();
+    let token = format!("--token={}", token.trim());
+    run("kubectl", &["config", "--kubeconfig", file, "set-credentials", account, &token]);
+    run(
+        "kubectl",
+        &["config", "--kubeconfig", file, "set-context", "--current", "--user", account],
+    );
+
+    let store = format!("sqlite:{}", space.store_file().display());
+    let arguments = [
+        ["--watch-namespace", namespace],
+        ["--store", &store],
+        ["--owner-id", "namespaced"],
+        ["--metrics-bind-address", "0"],
+        ["--health-probe-bind-address", "0"],
+    ]
+    .concat();
+    let _operator = Operator::start_as(&space, &kubeconfig, &arguments);
+    space.create::<Tenant>("acme", json!({"deletionPolicy": "Delete"})).await;
+    space.ready("acme").await;
+    space.event("acme", "Normal Synced").await;
+    space.delete("acme").await;
+    space.gone("acme").await;
+
+    let subject = format!("--as=system:serviceaccount:{namespace}:{account}");
+    for question in [
+        ["list", "tenants.keyreeve.dev", "--all-namespaces"].as_slice(),
+        &["list", "namespaces"],
+        &["get", "secrets", "--namespace", namespace],
+        &["patch", "tenants.keyreeve.dev", "--namespace", "default"],
+    ] {
+        let mut ask = vec!["auth", "can-i", &subject];
+        ask.extend(question);
+        let answer = Command::new("kubectl").args(&ask).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer.stdout).trim(), "no", "{question:?}");
+    }
+}
+
+#[test]
+fn values_that_are_misspelt_or_out_of_range_are_refused() {
+    for value in ["watchNamespace={a}", "store.path=x", "resync=0s", "maxConcurrentReconciles=0"] {
+        let rendered =
+            Command::new("helm").args(["template", "x", CHART, "--set", value]).output().unwrap();
+        let error = String::from_utf8_lossy(&rendered.stderr).into_owned();
+        let name = value.split(['=', '.']).next().unwrap();
+        assert!(!rendered.status.success() && error.contains(name), "{value}: {error}");
+    }
+}
+
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/keyreeve");
+
+/// What the command prints; as the administrator, whose KUBECONFIG is set.
+fn run(command: &str, arguments: &[&str]) -> String {
+    let output = Command::new(command).args(arguments).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command} {arguments:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
