@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use kube::{
-    Api, Resource, ResourceExt,
+    Api, ResourceExt,
     api::{DynamicObject, Patch, PatchParams},
     core::ApiResource,
     runtime::{
@@ -32,10 +32,11 @@ use super::{
     index::{Kind, ObjectId},
     informer::{Linked, name},
     patch::merge_patch,
+    snapshot::{Snapshot, put_conditions, put_last_handled},
     view::View,
 };
 use crate::{
-    api::{Condition, FINALIZER, PAUSED_ANNOTATION, RECONCILE_ANNOTATION, validation},
+    api::{FINALIZER, PAUSED_ANNOTATION, validation},
     policy::{Class, Problem, Reason},
     telemetry::ReconcileResult,
 };
@@ -220,23 +221,23 @@ impl Pass<'_> {
 
     /// An object that shall be.
     async fn bring_about<K: Controlled>(&self, object: &K) -> End {
-        let document = Document::of(object, &())?;
+        let snapshot = Snapshot::of(object, &())?;
         if object.annotations().get(PAUSED_ANNOTATION).is_some_and(|paused| paused == "true") {
             let conditions = conditions::paused(
-                &document.conditions,
-                document.generation,
+                &snapshot.conditions,
+                snapshot.generation,
                 self.context.clock.now(),
             );
-            let mut status = document.status.clone();
+            let mut status = snapshot.status.clone();
             put_conditions(&mut status, &conditions)?;
-            let told = conditions::transitions(&document.conditions, &conditions, None);
+            let told = conditions::transitions(&snapshot.conditions, &conditions, None);
             return self
-                .write_status(&document, status, told)
+                .write_status(&snapshot, status, told)
                 .await
                 .map(|()| None)
                 .map_err(Trouble::from);
         }
-        let violations = validation::check(&K::kind(&()), &document.object, None);
+        let violations = validation::check(&K::kind(&()), &snapshot.object, None);
         let broken = violations.first().map(|violation| {
             Problem::terminal(
                 Reason::InvalidSpec,
@@ -245,14 +246,14 @@ impl Pass<'_> {
         });
         if !K::IN_STORE {
             let result = object.reconcile(self.id, broken, self.context).await;
-            return self.report(&document, result).await;
+            return self.report(&snapshot, result).await;
         }
         let has_finalizer = object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-        let end = self.with_finalizer(object, broken, &document).await;
-        if !has_finalizer && document.is_in_store() && end.is_ok() {
+        let end = self.with_finalizer(object, broken, &snapshot).await;
+        if !has_finalizer && snapshot.is_in_store() && end.is_ok() {
             let message =
                 format!("the finalizer {FINALIZER} had been removed by hand and was put back");
-            self.tell(&document, Notice::warning(Reason::FinalizerRestored, message)).await;
+            self.tell(&snapshot, Notice::warning(Reason::FinalizerRestored, message)).await;
         }
         end
     }
@@ -262,8 +263,8 @@ impl Pass<'_> {
         if !K::IN_STORE {
             return Ok(None);
         }
-        let document = Document::of(object, &())?;
-        self.with_finalizer(object, None, &document).await
+        let snapshot = Snapshot::of(object, &())?;
+        self.with_finalizer(object, None, &snapshot).await
     }
 
     /// kube's finalizer decides by itself which half to run, and writes the finalizer.
@@ -271,7 +272,7 @@ impl Pass<'_> {
         &self,
         object: &K,
         broken: Option<Problem>,
-        document: &Document,
+        snapshot: &Snapshot,
     ) -> End {
         let api: Api<K> = Api::namespaced(self.context.client.clone(), &self.id.namespace);
         let mut end = Ok(None);
@@ -282,14 +283,14 @@ impl Pass<'_> {
                 *end = match event {
                     Event::Apply(object) => {
                         let result = object.reconcile(self.id, broken, self.context).await;
-                        self.report(document, result).await
+                        self.report(snapshot, result).await
                     }
                     Event::Cleanup(object) => match object.clean_up(self.id, self.context).await {
                         Ok(happened) => {
                             *notices = happened;
                             Ok(None)
                         }
-                        Err(problem) => self.report(document, Err(problem)).await,
+                        Err(problem) => self.report(snapshot, Err(problem)).await,
                     },
                 };
                 // Only a clean-up that failed must keep the finalizer.
@@ -304,7 +305,7 @@ impl Pass<'_> {
             Ok(_) | Err(FinalizerError::ApplyFailed(_) | FinalizerError::CleanupFailed(_)) => {
                 // Once the object is let go: before, a pass that is repeated would tell another story.
                 for notice in notices {
-                    self.tell(document, notice).await;
+                    self.tell(snapshot, notice).await;
                 }
                 end
             }
@@ -312,7 +313,7 @@ impl Pass<'_> {
                 match unless_stale("writing the finalizer", &error) {
                     Ok(()) => Ok(None),
                     // A policy of the cluster may refuse it: the log alone would not tell anybody.
-                    Err(problem) => self.report(document, Err(problem)).await,
+                    Err(problem) => self.report(snapshot, Err(problem)).await,
                 }
             }
             Err(FinalizerError::UnnamedObject | FinalizerError::InvalidFinalizer) => {
@@ -322,7 +323,7 @@ impl Pass<'_> {
     }
 
     /// Writes what was reached into status and tells what changed. The problem, if there is one, goes on.
-    async fn report(&self, document: &Document, result: Result<Outcome, Problem>) -> End {
+    async fn report(&self, snapshot: &Snapshot, result: Result<Outcome, Problem>) -> End {
         let resync = spread(self.context.options.resync, self.id);
         let (verdict, also, own, notices, look_again) = match result {
             // It is in the store, Ready or not, and stays as it is there.
@@ -340,21 +341,21 @@ impl Pass<'_> {
             }
         };
         for notice in notices {
-            self.tell(document, notice).await;
+            self.tell(snapshot, notice).await;
         }
         let conditions = conditions::conditions(
-            &document.conditions,
-            document.generation,
+            &snapshot.conditions,
+            snapshot.generation,
             &verdict,
             also.as_deref(),
             self.context.clock.now(),
         );
-        let mut status = own.unwrap_or_else(|| document.status.clone());
-        status.insert("observedGeneration".into(), document.generation.into());
+        let mut status = own.unwrap_or_else(|| snapshot.status.clone());
+        status.insert("observedGeneration".into(), snapshot.generation.into());
         put_conditions(&mut status, &conditions)?;
-        put_last_handled(&mut status, document);
-        let told = conditions::transitions(&document.conditions, &conditions, Some(&verdict));
-        self.write_status(document, status, told).await?;
+        put_last_handled(&mut status, snapshot);
+        let told = conditions::transitions(&snapshot.conditions, &conditions, Some(&verdict));
+        self.write_status(snapshot, status, told).await?;
         match verdict {
             Verdict::Ready { .. } => Ok(look_again),
             Verdict::NotReady(problem) => Err(Trouble { problem, look_again }),
@@ -372,7 +373,7 @@ impl Pass<'_> {
                 return Ok(None);
             }
         };
-        let document = Document::of(&object, &self.resource)?;
+        let snapshot = Snapshot::of(&object, &self.resource)?;
         let ours = metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
         if metadata.deletion_timestamp.is_some() {
             if !ours {
@@ -391,35 +392,35 @@ impl Pass<'_> {
             }
             let message =
                 "the object could not be read, so what it made is kept in the store, with its mark";
-            self.tell(&document, Notice::warning(Reason::Retained, message)).await;
+            self.tell(&snapshot, Notice::warning(Reason::Retained, message)).await;
             return Ok(None);
         }
         let problem = Problem::terminal(
             Reason::InvalidObject,
             format!("the object cannot be read: {error}. Edit or delete it"),
         );
-        self.report(&document, Err(problem)).await
+        self.report(&snapshot, Err(problem)).await
     }
 
     /// Patches status if it differs, on condition that the object is the one that was read.
     async fn write_status(
         &self,
-        document: &Document,
+        snapshot: &Snapshot,
         status: Map<String, Value>,
         told: Vec<Notice>,
     ) -> Result<(), Problem> {
-        let Some(patch) = merge_patch(&document.status, &status) else { return Ok(()) };
+        let Some(patch) = merge_patch(&snapshot.status, &status) else { return Ok(()) };
         let api: Api<DynamicObject> =
             Api::namespaced_with(self.context.client.clone(), &self.id.namespace, &self.resource);
         let patch = json!({
-            "metadata": {"resourceVersion": document.resource_version},
+            "metadata": {"resourceVersion": snapshot.resource_version},
             "status": patch,
         });
         match api.patch_status(&self.id.name, &PatchParams::default(), &Patch::Merge(patch)).await {
             Ok(written) => {
                 self.context.own_writes.remember(self.kind, self.id, written.resource_version());
                 for notice in told {
-                    self.tell(document, notice).await;
+                    self.tell(snapshot, notice).await;
                 }
                 Ok(())
             }
@@ -428,7 +429,7 @@ impl Pass<'_> {
     }
 
     /// Publishes an event. One that cannot be written fails nothing.
-    async fn tell(&self, document: &Document, notice: Notice) {
+    async fn tell(&self, snapshot: &Snapshot, notice: Notice) {
         tracing::info!(reason = notice.reason, "{}", notice.message);
         let event = KubeEvent {
             type_: notice.type_,
@@ -437,7 +438,7 @@ impl Pass<'_> {
             action: "Reconcile".into(),
             secondary: None,
         };
-        if let Err(error) = self.context.events.publish(&event, &document.reference).await {
+        if let Err(error) = self.context.events.publish(&event, &snapshot.reference).await {
             tracing::debug!(%error, "an event could not be written");
         }
     }
@@ -470,85 +471,4 @@ fn unless_stale(what: &str, error: &kube::Error) -> Result<(), Problem> {
         return Ok(());
     }
     Err(api_error::problem(what, error))
-}
-
-/// An object as JSON, with the parts that the driver looks at.
-struct Document {
-    object: Value,
-    status: Map<String, Value>,
-    conditions: Vec<Condition>,
-    generation: i64,
-    resource_version: Option<String>,
-    reconcile_asked: Option<String>,
-    reference: k8s_openapi::api::core::v1::ObjectReference,
-}
-
-impl Document {
-    fn of<K: Resource + Serialize>(object: &K, kind: &K::DynamicType) -> Result<Self, Problem> {
-        let unreadable = |error: serde_json::Error| {
-            Problem::terminal(
-                Reason::InvalidObject,
-                format!("the object cannot be written as JSON: {error}"),
-            )
-        };
-        let reference = object.object_ref(kind);
-        let meta = object.meta();
-        let (generation, resource_version) =
-            (meta.generation.unwrap_or(0), meta.resource_version.clone());
-        let reconcile_asked = meta
-            .annotations
-            .as_ref()
-            .and_then(|annotations| annotations.get(RECONCILE_ANNOTATION))
-            .cloned();
-        let object = serde_json::to_value(object).map_err(unreadable)?;
-        let status = object.get("status").and_then(Value::as_object).cloned().unwrap_or_default();
-        // Conditions that somebody broke are made anew.
-        let conditions = status
-            .get("conditions")
-            .cloned()
-            .and_then(|c| serde_json::from_value(c).ok())
-            .unwrap_or_default();
-        Ok(Self {
-            object,
-            status,
-            conditions,
-            generation,
-            resource_version,
-            reconcile_asked,
-            reference,
-        })
-    }
-
-    /// Whether status says that a store has the object.
-    fn is_in_store(&self) -> bool {
-        self.status.contains_key("store")
-    }
-}
-
-fn put_conditions(
-    status: &mut Map<String, Value>,
-    conditions: &[Condition],
-) -> Result<(), Problem> {
-    let conditions = serde_json::to_value(conditions).map_err(|error| {
-        Problem::terminal(
-            Reason::InvalidObject,
-            format!("the conditions cannot be written as JSON: {error}"),
-        )
-    })?;
-    status.insert("conditions".into(), conditions);
-    Ok(())
-}
-
-fn put_last_handled(status: &mut Map<String, Value>, document: &Document) {
-    let mut handled =
-        document.status.get("lastHandled").and_then(Value::as_object).cloned().unwrap_or_default();
-    match &document.reconcile_asked {
-        Some(asked) => handled.insert("reconcile".into(), asked.clone().into()),
-        None => handled.remove("reconcile"),
-    };
-    if handled.is_empty() {
-        status.remove("lastHandled");
-    } else {
-        status.insert("lastHandled".into(), Value::Object(handled));
-    }
 }

@@ -20,6 +20,7 @@ mod own_writes;
 mod patch;
 mod profile;
 mod run;
+mod snapshot;
 mod start;
 mod tenant;
 mod throttle;
