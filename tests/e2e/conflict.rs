@@ -172,4 +172,10 @@ async fn a_conflict_that_ends_in_the_store_is_noticed_by_the_resync() {
     space.tenant("acme", "in conflict", |tenant| tenant.is_stalled("Conflict")).await;
     database.execute("DELETE FROM tenants WHERE tenant_id = 'acme'").await;
     space.ready("acme").await;
+
+    // And one that begins there: status no longer speaks of a tenant.
+    database.execute("UPDATE tenants SET mark_owner = 'a stranger' WHERE tenant_id = 'acme'").await;
+    let lost = |tenant: &Tenant| tenant.is_stalled("Conflict");
+    let status = space.tenant("acme", "in conflict", lost).await.status.unwrap();
+    assert_eq!((status.store, status.enabled, status.effective), (None, None, None));
 }

@@ -91,6 +91,7 @@ async fn a_wiped_status_comes_back() {
     assert_eq!(after.effective, before.effective);
     assert_eq!((after.tenant_id, after.short_id), (before.tenant_id, before.short_id));
     assert_eq!(database.version().await, version, "the store was right all the time");
+    eventually("said again", async || space.times_told("acme", "Synced").await == 2).await;
 }
 
 #[tokio::test]

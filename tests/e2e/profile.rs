@@ -153,7 +153,7 @@ fn waits(tenant: &Tenant) -> bool {
 async fn a_profile_in_another_namespace_holds_while_it_allows_it() {
     let space = Space::new("grant").await;
     let platform = space.another("platform", &[]).await;
-    let _operator = Operator::start_with(&space, &["--watch-namespace", &platform]);
+    let operator = Operator::start_with(&space, &["--watch-namespace", &platform]);
     let profiles: Api<TenantProfile> = Api::namespaced(space.client.clone(), &platform);
     space
         .create::<Tenant>("acme", json!({"profileRef": {"name": "gold", "namespace": platform}}))
@@ -185,6 +185,13 @@ async fn a_profile_in_another_namespace_holds_while_it_allows_it() {
     let without = space.tenant("acme", "not allowed any more", not_allowed).await;
     assert_eq!(say(&without), say(&missing));
     assert_eq!(database.acme().await, row, "the store is left as it is");
+    // Status is a hint: what was in force is known without it, and after a restart.
+    operator.kill();
+    space.wipe_status("acme").await;
+    let _operator = Operator::start_with(&space, &["--watch-namespace", &platform]);
+    let restarted = space.tenant("acme", "not allowed after a restart", not_allowed).await;
+    assert_eq!(restarted.status.unwrap().effective, without.status.unwrap().effective);
+    assert_eq!(database.acme().await, row);
     change(json!({"allowedFrom": grant})).await;
     has_session(&space, "acme", "2h").await;
 }

@@ -11,12 +11,12 @@ use std::{
 
 use async_trait::async_trait;
 use kube::ResourceExt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     cache::Guarded,
     context::Context,
-    driver::{Controlled, Notice, Outcome},
+    driver::{Controlled, Notice, Outcome, Verdict},
     index::{Kind, Link, ObjectId},
     informer::Linked,
     view::{Member, Profile, View, target},
@@ -87,7 +87,10 @@ impl Controlled for Tenant {
             .map_err(problem)?;
 
         // Decide.
-        let claim = self.claim(id, &tenant_id, record.as_ref(), context)?;
+        let claim = match self.claim(id, &tenant_id, record.as_ref(), context) {
+            Ok(claim) => claim,
+            Err(problem) => return Ok(not_in_store(problem)),
+        };
         let found = record.as_ref().and_then(tenant_state);
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
         memo.adopted |= claim == Claim::Adopt;
@@ -102,7 +105,8 @@ impl Controlled for Tenant {
         let (document, not_ready) = match (decided, memo.document.clone()) {
             (Ok(document), _) => (document, None),
             (Err(problem), Some(document)) => (document, Some(problem)),
-            (Err(problem), None) => return Err(problem),
+            (Err(problem), None) if claim == Claim::Keep => return Err(problem),
+            (Err(problem), None) => return Ok(not_in_store(problem)),
         };
         let now = context.clock.now();
         let state = desired::state(self, &tenant_id, &document, found, &mut memo, now);
@@ -275,6 +279,17 @@ impl Tenant {
         self.status.as_ref().is_some_and(|status| {
             status.conditions.iter().any(|condition| condition.message.starts_with(DELETION_WAITS))
         })
+    }
+}
+
+/// The outcome where nothing in the store is this Tenant's: status says nothing of a tenant.
+fn not_in_store(problem: Problem) -> Outcome {
+    Outcome {
+        status: Map::new(),
+        verdict: Verdict::NotReady(problem),
+        also: Vec::new(),
+        notices: Vec::new(),
+        look_again: None,
     }
 }
 

@@ -281,6 +281,17 @@ impl Space {
             .collect()
     }
 
+    /// How often an object was told of for this reason.
+    pub async fn times_told(&self, name: &str, reason: &str) -> i32 {
+        let events = self.api::<Event>().list(&ListParams::default()).await.unwrap();
+        let about = events.items.into_iter().filter(|event| {
+            let regarding =
+                event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref());
+            regarding == Some(name) && event.reason.as_deref() == Some(reason)
+        });
+        about.map(|event| event.series.map_or(1, |series| series.count)).sum()
+    }
+
     /// Waits until an object has an event that begins so.
     pub async fn event(&self, name: &str, beginning: &str) -> String {
         let deadline = tokio::time::Instant::now() + PATIENCE;
