@@ -172,7 +172,7 @@ Everything is left running. Next:
 
 The end:
 
-  kill $OPERATOR_PID $CONTROL_PLANE_PID; rm -rf "$DIR"
+  kill $OPERATOR_PID $CONTROL_PLANE_PID; while kill -0 $CONTROL_PLANE_PID 2>/dev/null; do sleep 0.2; done; rm -rf "$DIR"
 EOF
 }
 

@@ -9,8 +9,6 @@
 need_rust
 control_plane_runs target/cluster || die "no cluster is running; \`make cluster\` starts one"
 export KUBECONFIG=$ROOT/target/cluster/kubeconfig
-exec cargo run --locked -- run \
-  --store sqlite:target/cluster/keyreeve.db \
-  --metrics-bind-address 127.0.0.1:8080 \
-  --health-probe-bind-address 127.0.0.1:8081 \
-  "$@"
+# By the environment, so that an argument can say otherwise: `dev/run.sh --metrics-bind-address 0`.
+export KEYREEVE_STORE=sqlite:target/cluster/keyreeve.db
+exec cargo run --locked -- run "$@"

@@ -85,6 +85,8 @@ impl Claimant {
 pub struct Rules<'a> {
     /// What is claimed, for messages, such as `tenant acme`.
     pub what: &'a str,
+    /// How the object gets another one, such as `delete it and create it with another tenantId`.
+    pub otherwise: &'a str,
     /// All objects that claim it, this one among them.
     pub claimants: &'a [Claimant],
     /// Whether the object says `adoptionPolicy: Adopt`.
@@ -110,14 +112,13 @@ pub fn decide(me: &Mark, there: Option<Option<&Mark>>, rules: Rules<'_>) -> Resu
         Some(Some(mark)) if mark == me => return Ok(Claim::Keep),
         Some(Some(mark)) if mark.is_same_object(me) => return Ok(Claim::TakeOver),
         Some(Some(mark)) if mark.owner == me.owner => {
-            return Err(conflict(taken(what, me, mark, rules.holder_exists)));
+            return Err(conflict(taken(me, mark, rules)));
         }
         Some(Some(mark)) if rules.take_over_from.contains(&mark.owner) => Claim::TakeOver,
         Some(Some(mark)) => {
             return Err(conflict(format!(
-                "{what} in the store belongs to another owner, {}: choose another name, or start this operator with \
-                 --take-over-from {} once that one has stopped",
-                mark.owner, mark.owner
+                "{what} in the store belongs to another owner, {}: {}, or start this operator with --take-over-from {} once that one has stopped",
+                mark.owner, rules.otherwise, mark.owner
             )));
         }
         Some(None) if rules.adopt && rules.adoptable => Claim::Adopt,
@@ -131,10 +132,10 @@ pub fn decide(me: &Mark, there: Option<Option<&Mark>>, rules: Rules<'_>) -> Resu
     };
     match first(me, rules.claimants) {
         Some(first) if first.namespace == me.namespace => Err(conflict(format!(
-            "{what} is taken by {} {}, which is older: choose another name, or delete it",
-            me.kind, first.name
+            "{what} is taken by {} {}, which is older: {}, or delete that one",
+            me.kind, first.name, rules.otherwise
         ))),
-        Some(_) => Err(conflict(format!("{what} is taken: choose another name"))),
+        Some(_) => Err(conflict(format!("{what} is taken: {}", rules.otherwise))),
         None => Ok(claim),
     }
 }
@@ -146,15 +147,16 @@ fn first<'a>(me: &Mark, claimants: &'a [Claimant]) -> Option<&'a Claimant> {
 }
 
 /// Names the other object only within one Kubernetes namespace.
-fn taken(what: &str, me: &Mark, mark: &Mark, holder_exists: bool) -> String {
+fn taken(me: &Mark, mark: &Mark, rules: Rules<'_>) -> String {
+    let (what, otherwise) = (rules.what, rules.otherwise);
     let holder = format!("{} {}", mark.kind, mark.name);
     if mark.namespace != me.namespace {
-        format!("{what} is taken: choose another name")
-    } else if holder_exists {
-        format!("{what} is taken by {holder}: choose another name, or delete {holder}")
+        format!("{what} is taken: {otherwise}")
+    } else if rules.holder_exists {
+        format!("{what} is taken by {holder}: {otherwise}, or delete {holder}")
     } else {
         format!(
-            "{what} was kept in the store when {holder} was deleted: create {holder} again to take it up, or choose another name"
+            "{what} was kept in the store when {holder} was deleted: create {holder} again to take it up, or {otherwise}"
         )
     }
 }
@@ -196,6 +198,7 @@ mod tests {
         let foreign = mark("them", "team-a", "acme", "4");
         let rules = Rules {
             what: "tenant acme",
+            otherwise: "choose another",
             claimants: &[],
             adopt: false,
             adoptable: false,
@@ -250,6 +253,7 @@ mod tests {
         let them = ["them".to_owned()];
         let rules = Rules {
             what: "tenant acme",
+            otherwise: "choose another",
             claimants: &claimants,
             adopt: true,
             adoptable: true,

@@ -43,7 +43,8 @@ reasons! {
     /// What is referred to in another Kubernetes namespace is not there, or its allowedFrom does not name
     /// this namespace: ask its owner. What was in force stays in force.
     NotAllowed,
-    /// The name is taken in the store: the message says by whom and what to do.
+    /// The name is taken in the store: the message says what to do, and by whom it is taken if that is in the
+    /// same Kubernetes namespace or another owner.
     Conflict,
     /// The object is older than its schema and breaks a rule of it: edit the field that the message names.
     InvalidSpec,

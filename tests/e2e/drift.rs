@@ -226,3 +226,22 @@ async fn what_is_changed_and_reverted_is_as_it_was() {
         assert_eq!(status.enabled, before.enabled);
     }
 }
+
+#[tokio::test]
+async fn a_store_that_was_lost_is_filled_anew_and_said_so() {
+    let space = Space::new("lost").await;
+    let operator = Operator::start(&space);
+    space.create::<Tenant>("acme", json!({"displayName": "Acme"})).await;
+    let before = space.ready("acme").await.status.unwrap().store.unwrap();
+    operator.kill();
+    for file in ["store.db", "store.db-wal", "store.db-shm"] {
+        // The last two may be gone already.
+        let _ = std::fs::remove_file(space.folder().join(file));
+    }
+    let _operator = Operator::start(&space);
+    let event = space.event("acme", "Warning DriftCorrected: the store is another one").await;
+    assert!(event.contains(&before.id), "{event}");
+    let after = space.ready("acme").await.status.unwrap().store.unwrap();
+    assert_ne!(after.id, before.id);
+    assert_eq!(display_name(&mut space.database().await).await, "Acme");
+}

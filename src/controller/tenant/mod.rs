@@ -22,7 +22,7 @@ use super::{
     view::{Member, Profile, View, target},
 };
 use crate::{
-    api::{AdoptionPolicy, DeletionPolicy, Tenant},
+    api::{AdoptionPolicy, DeletionPolicy, StoreReference, Tenant},
     policy::{
         Problem, Reason,
         claim::{self, Claim, Claimant},
@@ -130,7 +130,7 @@ impl Controlled for Tenant {
             claim: &claim,
             applied: &applied,
             drifted: record.as_ref().is_some_and(|record| record.drifted),
-            was_lost: applied == Applied::Created && self.was_in(context.store.as_ref()),
+            lost_from: self.was_in().filter(|_| applied == Applied::Created),
             not_ready,
             store: context.store.as_ref(),
             census,
@@ -147,6 +147,11 @@ impl Controlled for Tenant {
             let message = format!(
                 "tenant {tenant_id} is kept in the store, with its mark: a Tenant of the same namespace and name takes it up again"
             );
+            if self.was_in().is_none() {
+                let message =
+                    "nothing in the store was known to be this object's, and nothing was changed";
+                return Ok(vec![Notice::normal(Reason::LeftAlone, message)]);
+            }
             return Ok(vec![if self.deletion_waited() {
                 Notice::warning(Reason::Retained, message)
             } else {
@@ -199,7 +204,12 @@ impl Tenant {
             &me,
             there,
             claim::Rules {
-                what: &format!("tenant {tenant_id}"),
+                what: &format!("tenant id {tenant_id}"),
+                otherwise: if self.spec.tenant_id.is_some() {
+                    "delete this Tenant and create it with another spec.tenantId"
+                } else {
+                    "delete this Tenant and create it with another metadata.name, or with a spec.tenantId"
+                },
                 claimants: &claimants,
                 adopt: self.spec.adoption_policy == Some(AdoptionPolicy::Adopt),
                 adoptable: context.options.adoptable.is_match(tenant_id),
@@ -267,11 +277,9 @@ impl Tenant {
         })
     }
 
-    /// Whether status says that this store had the tenant.
-    fn was_in(&self, store: &dyn store::Store) -> bool {
-        let reference = self.status.as_ref().and_then(|status| status.store.as_ref());
-        reference
-            .is_some_and(|reference| reference.kind == store.kind() && reference.id == store.id())
+    /// The store that had the tenant, as status says.
+    fn was_in(&self) -> Option<&StoreReference> {
+        self.status.as_ref()?.store.as_ref()
     }
 
     /// Whether status says that the deletion could not be done at once.

@@ -32,8 +32,8 @@ pub struct Report<'a> {
     pub applied: &'a Applied,
     /// Another hand had changed the tenant in the store.
     pub drifted: bool,
-    /// The store had the tenant and has it no more.
-    pub was_lost: bool,
+    /// The store that had the tenant, if it was made anew.
+    pub lost_from: Option<&'a StoreReference>,
     /// Why what is declared cannot be in force; what was in force stays in force.
     pub not_ready: Option<Problem>,
     pub store: &'a dyn Store,
@@ -156,11 +156,19 @@ impl Report<'_> {
             }
             Claim::Create | Claim::Keep => {}
         }
-        if self.was_lost {
-            notices.push(Notice::warning(
-                Reason::DriftCorrected,
-                format!("tenant {tenant_id} was not in the store any more and was made anew"),
-            ));
+        if let Some(before) = self.lost_from {
+            let message = if before.id == self.store.id() {
+                format!("tenant {tenant_id} was not in the store any more and was made anew")
+            } else {
+                format!(
+                    "the store is another one than before ({} {}, now {} {}): tenant {tenant_id} was made anew in it; what else was in the old one is not here",
+                    before.kind,
+                    before.id,
+                    self.store.kind(),
+                    self.store.id()
+                )
+            };
+            notices.push(Notice::warning(Reason::DriftCorrected, message));
         }
         if self.drifted
             && let Applied::Updated(fields) = self.applied

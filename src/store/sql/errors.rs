@@ -103,5 +103,9 @@ pub(super) fn explain_io(error: &io::Error) -> Explained {
         _ => "Look at the file, its folder and the disk.",
     };
     // The kind, not the error: in lower case and without the number of the operating system.
-    Explained::new(error.kind().to_string(), hint)
+    let what = match error.kind() {
+        Kind::NotFound => "its folder does not exist".to_owned(),
+        kind => kind.to_string(),
+    };
+    Explained::new(what, hint)
 }

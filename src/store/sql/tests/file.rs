@@ -103,7 +103,10 @@ async fn files_that_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let cases: [(&str, &str); 5] = [
-        ("missing/store.db", "entity not found. Make the folder, or mount a volume there."),
+        (
+            "missing/store.db",
+            "its folder does not exist. Make the folder, or mount a volume there.",
+        ),
         ("", "is a directory. Name a file in it, such as keyreeve.db."),
         ("text", "the file is not a SQLite database. Was another file meant?"),
         ("damaged", "the database is damaged. Restore it from a backup."),
