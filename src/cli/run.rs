@@ -85,7 +85,7 @@ pub struct Run {
     )]
     default_profile: Option<ProfileName>,
 
-    /// How often an object that is well is compared with the store again, such as 10m: at least 1s.
+    /// How often every object is compared with the store again, such as 10m: at least 1s.
     #[arg(long, env = "KEYREEVE_RESYNC", value_name = "DURATION", default_value = "10m", value_parser = resync, help_heading = "Work")]
     resync: Duration,
 

@@ -244,7 +244,7 @@ impl Pass<'_> {
                 format!("{violation}. The object is older than its schema: edit it"),
             )
         });
-        if !K::IN_STORE {
+        if !self.in_store {
             let result = object.reconcile(self.id, broken, self.context).await;
             return self.report(&snapshot, result).await;
         }
@@ -260,7 +260,7 @@ impl Pass<'_> {
 
     /// An object that shall go.
     async fn delete<K: Controlled>(&self, object: &K) -> End {
-        if !K::IN_STORE {
+        if !self.in_store {
             return Ok(None);
         }
         let snapshot = Snapshot::of(object, &())?;

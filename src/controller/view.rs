@@ -3,10 +3,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Debug,
     sync::{Mutex, MutexGuard, PoisonError, RwLock},
 };
 
-use kube::{ResourceExt, runtime::reflector::store::Writer};
+use kube::{Resource, ResourceExt, runtime::reflector::store::Writer};
 
 use super::{
     cache::{Cache, Guarded},
@@ -14,8 +15,11 @@ use super::{
     index::{Index, Kind, Link, ObjectId},
 };
 use crate::{
-    api::{FINALIZER, Namespace, ObjectReference, ReferrerKind, Role, Tenant, TenantProfile, User},
-    policy::{Problem, Reason, grant},
+    api::{
+        AllowedFrom, FINALIZER, Namespace, ObjectReference, ReferrerKind, Role, Tenant,
+        TenantProfile, User,
+    },
+    policy::{Problem, Reason, claim::Claimant, grant},
 };
 
 /// All objects as the watches last saw them.
@@ -152,16 +156,8 @@ impl View {
                 |profile| Profile::Found(Box::new(profile)),
             );
         }
-        let labels = self.labels_of(namespace);
-        let from = grant::From { namespace, labels: &labels };
         match found {
-            Some(profile)
-                if grant::allows(
-                    &id.namespace,
-                    profile.spec.allowed_from.as_deref().unwrap_or_default(),
-                    from,
-                ) =>
-            {
+            Some(profile) if self.grants(&id, profile.grants(), namespace) => {
                 Profile::Found(Box::new(profile))
             }
             _ if id.namespace == namespace => Profile::Unavailable(Problem::waiting(
@@ -192,11 +188,8 @@ impl View {
     pub fn users_of_profile(&self, id: &ObjectId, profile: &TenantProfile) -> usize {
         let index = self.index();
         let named: Vec<_> = index.with(&Link::Uses(id.clone())).map(|(_, tenant)| tenant).collect();
-        let allowed = named.into_iter().filter(|tenant| {
-            let (namespace, labels) = (&tenant.namespace, self.labels_of(&tenant.namespace));
-            let grants = profile.spec.allowed_from.as_deref().unwrap_or_default();
-            grant::allows(&id.namespace, grants, grant::From { namespace, labels: &labels })
-        });
+        let allowed =
+            named.into_iter().filter(|tenant| self.grants(id, profile.grants(), &tenant.namespace));
         let by_default = self.default_profile.as_ref() == Some(id);
         allowed.count() + if by_default { index.count(&Link::UsesDefault) } else { 0 }
     }
@@ -212,15 +205,23 @@ impl View {
 
     /// The Tenants that claim a tenant id, but those that have let it go and are only waited for by others.
     #[must_use]
-    pub fn claimants(&self, tenant_id: &str) -> Vec<Tenant> {
+    pub fn claimants(&self, tenant_id: &str) -> Vec<Claimant> {
         let ids: Vec<_> =
             self.index().with(&Link::Claims(tenant_id.into())).map(|(_, id)| id.clone()).collect();
-        let tenants = ids.iter().filter_map(|id| self.tenants.get(id));
-        let has_let_go = |tenant: &Tenant| {
-            tenant.metadata.deletion_timestamp.is_some()
+        let has_let_go = |tenant: &Guarded<Tenant>| {
+            tenant.meta().deletion_timestamp.is_some()
                 && !tenant.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
         };
-        tenants.filter(|tenant| !has_let_go(tenant)).collect()
+        ids.into_iter()
+            .filter_map(|id| Some((self.tenants.get_guarded(&id)?, id)))
+            .filter(|(tenant, _)| tenant.0.is_ok() && !has_let_go(tenant))
+            .map(|(tenant, id)| Claimant {
+                created: tenant.creation_timestamp().map(|time| time.0),
+                uid: tenant.uid().unwrap_or_default(),
+                namespace: id.namespace,
+                name: id.name,
+            })
+            .collect()
     }
 
     /// Whether that Tenant is there and claims the tenant id, for all that is known: of one that
@@ -249,42 +250,37 @@ impl View {
                     Kind::User => (is_deleting(&self.users, member), ReferrerKind::User),
                     Kind::Tenant | Kind::TenantProfile => return false,
                 };
-                deleting == Some(false) && self.allows(tenant, id, member, referrer)
+                deleting == Some(false)
+                    && self.grants(id, &tenant.grants_for(referrer), &member.namespace)
             })
             .map(|(kind, id)| Member { kind, id })
             .collect()
     }
 
-    /// Whether a Tenant lets objects of this kind in that namespace refer to it.
-    fn allows(
-        &self,
-        tenant: &Tenant,
-        id: &ObjectId,
-        member: &ObjectId,
-        kind: ReferrerKind,
-    ) -> bool {
-        let grants: Vec<_> = tenant
-            .spec
-            .allowed_from
-            .iter()
-            .flatten()
-            .filter_map(|grant| grant.for_kind(kind))
-            .collect();
-        let labels = self.labels_of(&member.namespace);
-        grant::allows(
-            &id.namespace,
-            &grants,
-            grant::From { namespace: &member.namespace, labels: &labels },
-        )
+    /// Whether an object with these grants may be referred to from that namespace.
+    fn grants(&self, target: &ObjectId, grants: &[AllowedFrom], namespace: &str) -> bool {
+        let labels = self.labels_of(namespace);
+        grant::allows(&target.namespace, grants, grant::From { namespace, labels: &labels })
+    }
+}
+
+impl TenantProfile {
+    fn grants(&self) -> &[AllowedFrom] {
+        self.spec.allowed_from.as_deref().unwrap_or_default()
+    }
+}
+
+impl Tenant {
+    fn grants_for(&self, kind: ReferrerKind) -> Vec<AllowedFrom> {
+        self.spec.allowed_from.iter().flatten().filter_map(|grant| grant.for_kind(kind)).collect()
     }
 }
 
 /// Whether an object is being deleted; none if it is not there.
 fn is_deleting<K>(cache: &Cache<K>, id: &ObjectId) -> Option<bool>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug,
+    K: Resource<DynamicType = ()> + Clone + Debug,
 {
-    use kube::Resource;
     cache.get_guarded(id).map(|object| object.meta().deletion_timestamp.is_some())
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong with a store, and what is to be done about it.
 
-use crate::policy::{Class, Reason};
+use crate::policy::{Class, Problem, Reason};
 
 /// A call to a store failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,12 @@ impl Error {
             Self::Missing(_) => Reason::StoreDependencyMissing,
             Self::Refused(_) => Reason::RefusedByStore,
         }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self { class: error.class(), reason: error.reason(), message: error.to_string() }
     }
 }
 

@@ -93,6 +93,18 @@ pub enum Expected {
     Marked(Mark),
 }
 
+impl Expected {
+    /// That it is still as it was observed.
+    #[must_use]
+    pub fn as_observed(record: Option<&Record>) -> Self {
+        match record.map(|record| record.mark.clone()) {
+            None => Self::Absent,
+            Some(None) => Self::Unmarked,
+            Some(Some(mark)) => Self::Marked(mark),
+        }
+    }
+}
+
 /// What an [`Store::apply`] did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {

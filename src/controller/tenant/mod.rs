@@ -25,7 +25,7 @@ use crate::{
     api::{AdoptionPolicy, DeletionPolicy, StoreReference, Tenant},
     policy::{
         Problem, Reason,
-        claim::{self, Claim, Claimant},
+        claim::{self, Claim},
         effective,
     },
     store::{self, Applied, Census, Deleted, Desired, Expected, Key, Record, State, TenantState},
@@ -80,11 +80,7 @@ impl Controlled for Tenant {
         // Resolve.
         let tenant_id = self.tenant_id();
         let profile = context.view.profile_of(self.spec.profile_ref.as_ref(), &id.namespace);
-        let record = context
-            .store
-            .observe(&Key::Tenant { tenant: tenant_id.clone() })
-            .await
-            .map_err(problem)?;
+        let record = context.store.observe(&Key::Tenant { tenant: tenant_id.clone() }).await?;
 
         // Decide.
         let claim = match self.claim(id, &tenant_id, record.as_ref(), context) {
@@ -118,8 +114,8 @@ impl Controlled for Tenant {
             mark: context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default()),
             memo: memo.write(),
         };
-        let applied =
-            context.store.apply(&desired, &expected(record.as_ref())).await.map_err(problem)?;
+        let expected = Expected::as_observed(record.as_ref());
+        let applied = context.store.apply(&desired, &expected).await?;
 
         // Report.
         let (census, look_again) = self.census(id, &tenant_id, context).await?;
@@ -144,14 +140,14 @@ impl Controlled for Tenant {
     async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
         let tenant_id = self.tenant_id();
         if self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain) == DeletionPolicy::Retain {
-            let message = format!(
-                "tenant {tenant_id} is kept in the store, with its mark: a Tenant of the same namespace and name takes it up again"
-            );
             if self.was_in().is_none() {
                 let message =
                     "nothing in the store was known to be this object's, and nothing was changed";
                 return Ok(vec![Notice::normal(Reason::LeftAlone, message)]);
             }
+            let message = format!(
+                "tenant {tenant_id} is kept in the store, with its mark: a Tenant of the same namespace and name takes it up again"
+            );
             return Ok(vec![if self.deletion_waited() {
                 Notice::warning(Reason::Retained, message)
             } else {
@@ -198,8 +194,6 @@ impl Tenant {
     ) -> Result<Claim, Problem> {
         let me = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
         let there = record.map(|record| record.mark.as_ref());
-        let claimants: Vec<_> =
-            context.view.claimants(tenant_id).iter().map(Self::claimant).collect();
         claim::decide(
             &me,
             there,
@@ -210,7 +204,7 @@ impl Tenant {
                 } else {
                     "delete this Tenant and create it with another metadata.name, or with a spec.tenantId"
                 },
-                claimants: &claimants,
+                claimants: &context.view.claimants(tenant_id),
                 adopt: self.spec.adoption_policy == Some(AdoptionPolicy::Adopt),
                 adoptable: context.options.adoptable.is_match(tenant_id),
                 take_over_from: &context.options.take_over_from,
@@ -219,15 +213,6 @@ impl Tenant {
                 }),
             },
         )
-    }
-
-    fn claimant(&self) -> Claimant {
-        Claimant {
-            created: self.creation_timestamp().map(|time| time.0),
-            uid: self.uid().unwrap_or_default(),
-            namespace: self.namespace().unwrap_or_default(),
-            name: self.name_any(),
-        }
     }
 
     fn decide(
@@ -257,9 +242,9 @@ impl Tenant {
         tenant_id: &str,
         context: &Context,
     ) -> Result<(Census, Option<Duration>), Problem> {
-        let mut census = context.store.census(tenant_id).await.map_err(problem)?;
+        let mut census = context.store.census(tenant_id).await?;
         // As status holds it, so that both can be compared.
-        census.administrator = census.administrator.as_deref().map(report::shortened);
+        census.administrator = census.administrator.as_deref().map(report::as_status_holds);
         let Some(status) = &self.status else { return Ok((census, None)) };
         let told = Census {
             users: status
@@ -316,12 +301,11 @@ fn blocked_by(members: &[Member]) -> Problem {
 }
 
 /// What the store answered to a deletion that is tried again.
-#[allow(clippy::needless_pass_by_value, reason = "reads as map_err(deletion_waits)")]
 fn deletion_waits(error: store::Error) -> Problem {
+    let problem = Problem::from(error);
     Problem {
-        class: error.class(),
-        reason: error.reason(),
-        message: format!("{DELETION_WAITS}, unless deletionPolicy is set to Retain: {error}"),
+        message: format!("{DELETION_WAITS}, unless deletionPolicy is set to Retain: {problem}"),
+        ..problem
     }
 }
 
@@ -330,17 +314,4 @@ fn tenant_state(record: &Record) -> Option<&TenantState> {
         State::Tenant(state) => Some(state),
         _ => None,
     }
-}
-
-fn expected(record: Option<&Record>) -> Expected {
-    match record.map(|record| record.mark.clone()) {
-        None => Expected::Absent,
-        Some(None) => Expected::Unmarked,
-        Some(Some(mark)) => Expected::Marked(mark),
-    }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "reads as map_err(problem)")]
-fn problem(error: store::Error) -> Problem {
-    Problem { class: error.class(), reason: error.reason(), message: error.to_string() }
 }

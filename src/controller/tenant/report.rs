@@ -74,12 +74,12 @@ impl Report<'_> {
             tenant_id: Some(self.state.tenant_id.clone()),
             short_id: Some(self.state.short_id.clone()),
             // What was found in an adopted tenant may be longer than a schema of ours allows.
-            type_: self.state.type_.as_deref().map(shortened),
-            region: self.state.region.as_deref().map(shortened),
+            type_: self.state.type_.as_deref().map(as_status_holds),
+            region: self.state.region.as_deref().map(as_status_holds),
             enabled: Some(self.state.enabled),
             keystore: before.keystore,
             user_count: Some(i64::try_from(self.census.users).unwrap_or(i64::MAX)),
-            admin_username: self.census.administrator.as_deref().map(shortened),
+            admin_username: self.census.administrator.clone(),
             effective: Some(self.effective()),
             unenforced: self.document.unenforced.clone(),
             overridden: self.document.overridden.clone(),
@@ -190,7 +190,7 @@ impl Report<'_> {
     }
 }
 
-/// As much as status holds.
-pub fn shortened(text: &str) -> String {
+/// As much of a text as status holds.
+pub fn as_status_holds(text: &str) -> String {
     text.chars().take(255).collect()
 }

@@ -85,11 +85,8 @@ async fn observed(store: &dyn Store, key: &Key) -> Record {
 /// Applies a state over whatever is there, under its sample mark.
 async fn put(store: &dyn Store, state: &State) -> Applied {
     let desired = samples::desired(state.clone());
-    let expected = match store.observe(&state.key()).await.unwrap() {
-        None => Expected::Absent,
-        Some(Record { mark: None, .. }) => Expected::Unmarked,
-        Some(Record { mark: Some(mark), .. }) => Expected::Marked(mark),
-    };
+    let record = store.observe(&state.key()).await.unwrap();
+    let expected = Expected::as_observed(record.as_ref());
     store.apply(&desired, &expected).await.unwrap()
 }
 
