@@ -24,5 +24,7 @@ mod process;
 mod profile;
 mod scale;
 mod schema;
+mod stalled;
+mod subscription;
 mod support;
 mod tenant;

@@ -1,7 +1,6 @@
 //! Profiles: in any order, changed, missing, in other namespaces, locked, by default.
 
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     api::core::v1::Namespace as KubeNamespace,
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -312,86 +311,6 @@ async fn a_locked_setting_has_the_value_of_the_profile() {
     assert_eq!(status.overridden, ["settings.ttl.session"]);
 }
 
-#[tokio::test]
-async fn a_policy_that_nobody_can_satisfy_is_healed_by_either_side() {
-    let space = Space::new("policy").await;
-    let _operator = Operator::start(&space);
-    let password =
-        |rule: &str, value: u32| json!({"settings": {"policies": {"password": {rule: value}}}});
-    space.make_profile("gold", password("max", 16)).await;
-    space.create::<Tenant>("acme", json!({"profileRef": {"name": "gold"}})).await;
-    space.ready("acme").await;
-    let mut database = space.database().await;
-    let row = database.acme().await;
-    let stalled = |tenant: &Tenant| tenant.has_reason("PolicyUnsatisfiable") && is_current(tenant);
-
-    space.merge::<Tenant>("acme", json!({"spec": password("min", 20)})).await;
-    let tenant = space.tenant("acme", "Stalled", stalled).await;
-    assert!(tenant.condition("Stalled").unwrap().message.contains("16"));
-    assert!(tenant.condition("Reconciling").is_none());
-    space.event("acme", "Warning PolicyUnsatisfiable").await;
-    assert_eq!(database.acme().await, row, "what was in force stays in force");
-    space.merge::<Tenant>("acme", json!({"spec": password("min", 14)})).await;
-    space.ready("acme").await;
-
-    space.merge::<TenantProfile>("gold", json!({"spec": password("max", 13)})).await;
-    space.tenant("acme", "Stalled by its profile", stalled).await;
-    space.merge::<TenantProfile>("gold", json!({"spec": password("max", 64)})).await;
-    assert!(space.ready("acme").await.condition("Stalled").is_none());
-}
-
-#[tokio::test]
-async fn an_expired_subscription_suspends_the_tenant_until_it_is_renewed() {
-    let space = Space::new("expired").await;
-    let _operator = Operator::start(&space);
-    space
-        .create::<Tenant>("acme", json!({"subscription": {"expiresAt": "2020-01-01T00:00:00Z"}}))
-        .await;
-    let tenant = space.ready("acme").await;
-    assert_eq!(tenant.condition("Suspended").unwrap().reason, "SubscriptionExpired");
-    assert_eq!(tenant.status.unwrap().enabled, Some(false));
-    space.event("acme", "Warning Suspended").await;
-    let mut database = space.database().await;
-    let row = database.acme().await.unwrap();
-    assert_eq!((&row["enabled"], &row["suspended"]), (&json!(0), &json!(1)));
-
-    space
-        .merge::<Tenant>(
-            "acme",
-            json!({"spec": {"subscription": {"expiresAt": "2120-01-01T00:00:00Z"}}}),
-        )
-        .await;
-    let tenant = space.ready("acme").await;
-    assert!(tenant.condition("Suspended").is_none());
-    assert_eq!(tenant.status.unwrap().enabled, Some(true));
-    space.event("acme", "Normal NotSuspended").await;
-    let row = database.acme().await.unwrap();
-    assert_eq!((&row["enabled"], &row["suspended"]), (&json!(1), &json!(0)));
-}
-
-#[tokio::test]
-async fn the_end_of_a_subscription_is_noticed_when_it_comes_even_without_a_profile() {
-    let space = Space::new("expiring").await;
-    let _operator = Operator::start(&space);
-    space.make_profile("gold", gold("1h")).await;
-    space.create::<Tenant>("missing", json!({"profileRef": {"name": "gold"}})).await;
-    space.ready("missing").await;
-    space.profiles().delete("gold", &DeleteParams::default()).await.unwrap();
-    space.tenant("missing", "waiting", waits).await;
-    let end = (Timestamp::now() + SignedDuration::from_secs(3)).to_string();
-    let subscription = json!({"subscription": {"expiresAt": end}});
-    space.create::<Tenant>("acme", subscription.clone()).await;
-    space.merge::<Tenant>("missing", json!({"spec": subscription})).await;
-    assert!(space.ready("acme").await.condition("Suspended").is_none());
-    space.tenant("missing", "waiting with a subscription", waits).await;
-    for name in ["acme", "missing"] {
-        let suspended = |tenant: &Tenant| tenant.condition("Suspended").is_some();
-        let tenant =
-            space.tenant(name, "suspended at the end of its subscription", suspended).await;
-        assert_eq!(tenant.status.unwrap().enabled, Some(false));
-    }
-}
-
 /// A profile that sets how long a session lasts.
 fn gold(session: &str) -> Value {
     json!({"settings": {"ttl": {"session": session}}})
@@ -412,38 +331,6 @@ async fn has_session(space: &Space, name: &str, session: &str) -> Tenant {
                     .is_some_and(|found| found.to_string() == session)
         })
         .await
-}
-
-#[tokio::test]
-async fn a_tenant_that_is_stalled_can_still_be_disabled_and_is_put_right() {
-    let space = Space::new("stalled").await;
-    let _operator = Operator::start(&space);
-    space.create::<TenantProfile>("gold", json!({})).await;
-    space.create::<Tenant>("acme", json!({"profileRef": {"name": "gold"}})).await;
-    space.ready("acme").await;
-    // No tenant that sets nothing can use it any more; the profile says so, too.
-    let short = json!({"spec": {"settings": {"policies": {"password": {"max": 8}}}}});
-    space.merge::<TenantProfile>("gold", short).await;
-    let stalled = |tenant: &Tenant| tenant.is_stalled("PolicyUnsatisfiable");
-    space.tenant("acme", "Stalled", stalled).await;
-    space.profile("gold", "Stalled", |profile| profile.is_stalled("PolicyUnsatisfiable")).await;
-    let mut database = space.database().await;
-    assert_eq!(
-        database.number("SELECT settings ->> '$.policies.password.max' FROM tenants").await,
-        128,
-        "what was in force stays"
-    );
-
-    space.merge::<Tenant>("acme", json!({"spec": {"enabled": false}})).await;
-    let disabled =
-        |tenant: &Tenant| tenant.status.as_ref().and_then(|status| status.enabled) == Some(false);
-    let tenant = space.tenant("acme", "disabled", disabled).await;
-    assert!(tenant.is_stalled("PolicyUnsatisfiable"));
-    assert_eq!(database.number("SELECT enabled FROM v1_tenants").await, 0);
-
-    space.merge::<TenantProfile>("gold", json!({"spec": {"settings": null}})).await;
-    space.ready("acme").await;
-    space.profile("gold", "accepted", Conditions::is_ready).await;
 }
 
 #[tokio::test]
@@ -473,32 +360,4 @@ async fn however_fast_a_profile_changes_status_ends_with_what_is_in_force() {
         let stored = database.text("SELECT settings ->> '$.ttl.session' FROM tenants").await;
         assert_eq!(stored.as_deref(), Some(last.as_str()));
     }
-}
-
-#[tokio::test]
-async fn a_tenant_that_breaks_a_newer_rule_is_stalled_and_can_still_be_disabled() {
-    let cluster = Cluster::start().await;
-    let space = cluster.space("newer-rule").await;
-    let operator = Operator::start(&space);
-    space.create::<Tenant>("acme", json!({"displayName": "Acme"})).await;
-    space.ready("acme").await;
-    operator.kill();
-
-    cluster.take_any_tenant(true).await;
-    let short = json!({"spec": {"enabled": false, "settings": {"ttl": {"session": "1m"}}}});
-    space.merge::<Tenant>("acme", short).await;
-    cluster.take_any_tenant(false).await;
-
-    let _operator = Operator::start(&space);
-    let stalled = |tenant: &Tenant| tenant.is_stalled("InvalidSpec");
-    let tenant = space.tenant("acme", "Stalled", stalled).await;
-    assert!(tenant.message().contains("spec.settings.ttl.session"), "{}", tenant.message());
-    assert_eq!(tenant.status.unwrap().enabled, Some(false));
-    let mut database = space.database().await;
-    let stored = "SELECT enabled || ' ' || (settings ->> '$.ttl.session') FROM tenants";
-    assert_eq!(database.text(stored).await.as_deref(), Some("0 10h"), "what was in force stays");
-
-    space.merge::<Tenant>("acme", json!({"spec": {"enabled": null, "settings": null}})).await;
-    space.ready("acme").await;
-    assert_eq!(database.text(stored).await.as_deref(), Some("1 10h"));
 }
