@@ -26,6 +26,24 @@ pub enum Algorithm {
     EdDSA,
 }
 
+impl Algorithm {
+    /// The name that a JWK's `alg` and a JWS header carry.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+}
+
 /// The rule that what one object says of its keystore fits together.
 fn publish_before_rotation() -> Rule {
     Rule::new(

@@ -50,5 +50,7 @@ pub const GROUP: &str = "keyreeve.dev";
 pub const FINALIZER: &str = "keyreeve.dev/finalizer";
 /// Any new value resyncs the object now.
 pub const RECONCILE_ANNOTATION: &str = "keyreeve.dev/reconcile";
+/// Any new value rotates the signing keys once.
+pub const ROTATE_ANNOTATION: &str = "keyreeve.dev/rotate";
 /// `"true"` stops everything but deletion.
 pub const PAUSED_ANNOTATION: &str = "keyreeve.dev/paused";

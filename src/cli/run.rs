@@ -76,6 +76,15 @@ pub struct Run {
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE", help_heading = "Cluster")]
     operator_namespace: Option<String>,
 
+    /// The namespace of the Secrets that hold the tenants' signing keys: whoever reads Secrets there can sign for every tenant. Default: that of the operator.
+    #[arg(
+        long,
+        env = "KEYREEVE_KEYSTORE_NAMESPACE",
+        value_name = "NAMESPACE",
+        help_heading = "Cluster"
+    )]
+    keystore_namespace: Option<String>,
+
     /// The TenantProfile of Tenants that name none.
     #[arg(
         long,
@@ -172,7 +181,17 @@ impl Run {
             .unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config)
             .map_err(|error| format!("the cluster's configuration cannot be used: {error}"))?;
-        let asked = ask_cluster(&client, &self.watch_namespace, self.owner_id, &operator_namespace);
+        let keystore_namespace = self
+            .keystore_namespace
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| operator_namespace.clone());
+        let asked = ask_cluster(
+            &client,
+            &self.watch_namespace,
+            &keystore_namespace,
+            self.owner_id,
+            &operator_namespace,
+        );
         let owner = tokio::select! {
             owner = asked => owner.map_err(|error| error.to_string())?,
             () = stop.clone() => return Ok(()),
@@ -191,6 +210,7 @@ impl Run {
         let options = Options {
             owner,
             watch_namespaces: BTreeSet::from_iter(self.watch_namespace).into_iter().collect(),
+            keystore_namespace,
             default_profile: self.default_profile.map(|profile| (profile.namespace, profile.name)),
             take_over_from: self.take_over_from,
             adoptable: glob_set(self.adoptable)
@@ -207,11 +227,13 @@ impl Run {
 async fn ask_cluster(
     client: &Client,
     watch_namespaces: &[String],
+    keystore_namespace: &str,
     owner_id: Option<String>,
     operator_namespace: &str,
 ) -> Result<String, StartError> {
     let asked = async {
         controller::check_access(client, watch_namespaces).await?;
+        controller::check_keystores(client, keystore_namespace).await?;
         match owner_id {
             Some(owner) => Ok(owner),
             None => controller::owner_id(client, operator_namespace).await,

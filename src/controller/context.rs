@@ -16,6 +16,7 @@ use super::{
     view::View,
 };
 use crate::{
+    keystore::Keystores,
     store::{Kind as StoreKind, Mark, Store},
     telemetry::Metrics,
 };
@@ -27,6 +28,8 @@ pub struct Options {
     pub owner: String,
     /// Kubernetes namespaces to watch; all if empty.
     pub watch_namespaces: Vec<String>,
+    /// The namespace of the keystores' Secrets.
+    pub keystore_namespace: String,
     /// The profile of Tenants that name none.
     pub default_profile: Option<(String, String)>,
     /// Owners whose marks give way.
@@ -43,6 +46,7 @@ pub struct Options {
 pub struct Context {
     pub(super) client: Client,
     pub(super) store: Arc<dyn Store>,
+    pub(super) keystores: Arc<Keystores>,
     pub(super) view: Arc<View>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: Options,

@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     api::{Tenant, TenantProfile, validation},
+    keystore::Keystores,
     store::Store,
     telemetry::{Health, Measured, Metrics},
 };
@@ -87,6 +88,12 @@ pub async fn run(
     } else {
         futures::future::ready(()).right_future()
     };
+    let keystores = Arc::new(Keystores::new(client.clone(), &options.keystore_namespace));
+    let (namespace, watched) = (options.keystore_namespace.clone(), keystores.clone());
+    let (informed, watcher) = (informer.clone(), client.clone());
+    background.spawn(async move {
+        super::keystores::watch(watcher, &namespace, &watched, &informed).await;
+    });
     background.spawn(health.clone().beat());
 
     let prepared = tokio::task::spawn_blocking(validation::warm_up);
@@ -112,6 +119,7 @@ pub async fn run(
         events: Events::new(client.clone()),
         client,
         store: Arc::new(Measured::new(store, metrics.clone())),
+        keystores,
         view,
         clock,
         options,

@@ -85,10 +85,10 @@ pub fn put_conditions(
     Ok(())
 }
 
-/// Puts the values of annotations that were acted upon into a status.
+/// Puts the value of the annotation that asked for this reconcile into a status, beside those of other annotations.
 pub fn put_last_handled(status: &mut Map<String, Value>, snapshot: &Snapshot) {
     let mut handled =
-        snapshot.status.get("lastHandled").and_then(Value::as_object).cloned().unwrap_or_default();
+        status.get("lastHandled").and_then(Value::as_object).cloned().unwrap_or_default();
     match &snapshot.reconcile_asked {
         Some(asked) => handled.insert("reconcile".into(), asked.clone().into()),
         None => handled.remove("reconcile"),

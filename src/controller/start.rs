@@ -83,6 +83,14 @@ pub async fn check_access(client: &Client, namespaces: &[String]) -> Result<(), 
     Ok(())
 }
 
+/// Checks that the keystores' Secrets may be read and written, in their namespace.
+pub async fn check_keystores(client: &Client, namespace: &str) -> Result<(), StartError> {
+    for verb in ["get", "list", "watch", "create", "patch", "delete"] {
+        check_right(client, Some(&namespace.to_owned()), "", "secrets", verb).await?;
+    }
+    Ok(())
+}
+
 /// What the operator does beside listing: (group, resource, verb).
 const NEEDED: [(&str, &str, &str); 11] = [
     (GROUP, "tenants", "watch"),

@@ -9,6 +9,7 @@ pub mod effective;
 pub mod grant;
 pub mod password;
 mod reason;
+pub mod rotation;
 pub mod short_id;
 pub mod subscription;
 

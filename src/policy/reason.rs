@@ -55,6 +55,33 @@ reasons! {
     /// A key would have to be published for longer than it is in use: shorten publishBefore or lengthen
     /// rotationPeriod, in the Tenant or its profile.
     PublishBeforeTooLong,
+    /// The Secret with the tenant's signing keys is gone. It is waited for, for 5 minutes, because a restore may be
+    /// under way; then new keys are made. Restore it if you can.
+    KeystoreMissing,
+    /// The Secret with the signing keys was gone for too long: the tenant signs with a new key, and the public keys
+    /// of the lost ones stay published until what they signed has expired.
+    KeystoreLost,
+    /// The Secret with the signing keys is an older one than before: keys that came after it are lost, and their
+    /// public halves stay published until what they signed has expired.
+    KeystoreRestored,
+    /// There is a Secret in the place of the tenant's keystore that this Tenant did not make: look where it comes
+    /// from, and delete it if nothing needs it.
+    KeystoreConflict,
+    /// The Secret with the signing keys was edited or truncated: restore it from a backup; or delete it, and new
+    /// keys are made 5 minutes later.
+    KeystoreDamaged,
+    /// A signing key could not be made: it is tried again by itself.
+    KeyNotMade,
+    /// A key is published, and will sign when it has been published for publishBefore.
+    KeyPublished,
+    /// A key has taken over and signs.
+    KeyRotated,
+    /// A key was revoked, as keystore.revoke says: it is out of the JWKS for good.
+    KeyRevoked,
+    /// A key is no longer published: what it signed has expired, or it never signed.
+    KeyRemoved,
+    /// A rotation waits, because there are 20 keys already: shorten or lengthen the duration that the message names.
+    TooManyKeys,
     /// The store cannot do what a Tenant or profile sets: unset it or switch it off.
     UnsupportedByStore,
     /// The store is away, locked, full or read-only: it is tried again by itself; the message says what it answered.

@@ -2,7 +2,9 @@
 
 use std::{fs, process::Command};
 
+use k8s_openapi::api::core::v1::Secret;
 use keyreeve::api::Tenant;
+use kube::Api;
 use serde_json::json;
 
 use crate::support::{Operator, Space, setting};
@@ -12,7 +14,16 @@ async fn a_chart_for_one_namespace_grants_enough_there_and_nothing_elsewhere() {
     let space = Space::new("namespaced").await;
     let namespace = space.namespace.as_str();
     let watched = format!("watchNamespaces={{{namespace}}}");
-    let flags = ["crds.enabled=false", &watched, "ownerId=namespaced", "defaultProfile="];
+    let keystores = format!("{namespace}-keystores");
+    let keystore = format!("keystore.namespace={keystores}");
+    let flags = [
+        "crds.enabled=false",
+        &watched,
+        "ownerId=namespaced",
+        "defaultProfile=",
+        &keystore,
+        "keystore.createNamespace=true",
+    ];
     let mut helm = vec!["install", "small", CHART, "--namespace", namespace];
     for flag in flags {
         helm.extend(["--set", flag]);
@@ -35,6 +46,7 @@ async fn a_chart_for_one_namespace_grants_enough_there_and_nothing_elsewhere() {
         ["--watch-namespace", namespace],
         ["--store", &store],
         ["--owner-id", "namespaced"],
+        ["--keystore-namespace", &keystores],
         ["--metrics-bind-address", "0"],
         ["--health-probe-bind-address", "0"],
     ]
@@ -43,8 +55,11 @@ async fn a_chart_for_one_namespace_grants_enough_there_and_nothing_elsewhere() {
     space.create::<Tenant>("acme", json!({"deletionPolicy": "Delete"})).await;
     space.ready("acme").await;
     space.event("acme", "Normal Synced").await;
+    let secrets = Api::<Secret>::namespaced(space.client.clone(), &keystores);
+    assert!(secrets.get_opt("keystore-acme").await.unwrap().is_some());
     space.delete("acme").await;
     space.gone("acme").await;
+    assert!(secrets.get_opt("keystore-acme").await.unwrap().is_none());
 
     let subject = format!("--as=system:serviceaccount:{namespace}:{account}");
     for question in [

@@ -47,6 +47,7 @@ async fn a_subscription_ends_and_is_renewed_with_nothing_lost() {
         Options {
             owner: "clock-test/keyreeve-system".into(),
             watch_namespaces: vec![space.namespace.clone()],
+            keystore_namespace: space.namespace.clone(),
             default_profile: None,
             take_over_from: Vec::new(),
             adoptable: globset::GlobSet::empty(),

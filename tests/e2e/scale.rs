@@ -13,7 +13,7 @@ const TENANTS: usize = 200;
 const PROFILES: usize = 5;
 
 #[tokio::test]
-async fn two_hundred_tenants_take_three_writes_each_and_a_restart_and_resyncs_none() {
+async fn two_hundred_tenants_take_four_writes_each_and_a_restart_and_resyncs_none() {
     let space = Space::new("scale").await;
     let operator = Operator::start(&space);
     operator.works().await;
@@ -53,11 +53,12 @@ async fn two_hundred_tenants_take_three_writes_each_and_a_restart_and_resyncs_no
     let writes = audit.writes();
     assert_eq!(of(&writes, "patch tenants tenant-"), TENANTS, "finalizers");
     assert_eq!(of(&writes, "patch tenants/status tenant-"), TENANTS, "statuses");
+    assert_eq!(of(&writes, "create secrets keystore-tenant-"), TENANTS, "keystores");
     assert_eq!(of(&writes, "create events profile-"), PROFILES, "events of the profiles");
     let counts = of(&writes, "patch tenantprofiles/status");
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
     assert!(counts <= PROFILES * (seconds + 2), "{counts} counts in {seconds} s");
-    assert_eq!(writes.len(), 3 * TENANTS + PROFILES + counts, "and nothing else");
+    assert_eq!(writes.len(), 4 * TENANTS + PROFILES + counts, "and nothing else");
 
     let mut database = space.database().await;
     let version = database.version().await;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::support::{Audit, Conditions, Operator, Space};
 
 #[tokio::test]
-async fn the_smallest_tenant_becomes_ready_in_three_writes() {
+async fn the_smallest_tenant_becomes_ready_in_four_writes() {
     let space = Space::new("smallest").await;
     let audit = Audit::begin(&space);
     let _operator = Operator::start(&space);
@@ -20,9 +20,10 @@ async fn the_smallest_tenant_becomes_ready_in_three_writes() {
     assert_eq!(status.store.unwrap().kind, "sqlite");
     space.event("acme", "Normal Synced").await;
     let writes = audit.writes();
-    assert_eq!(writes.len(), 3, "{writes:?}");
-    assert_eq!(writes[..2], ["patch tenants acme", "patch tenants/status acme"]);
-    assert!(writes[2].starts_with("create events"), "{writes:?}");
+    assert_eq!(writes.len(), 4, "{writes:?}");
+    let first = ["patch tenants acme", "create secrets keystore-acme", "patch tenants/status acme"];
+    assert_eq!(writes[..3], first);
+    assert!(writes[3].starts_with("create events"), "{writes:?}");
     let mut database = space.database().await;
     assert_eq!(
         database.text("SELECT short_id FROM v1_tenants WHERE tenant_id = 'acme'").await.as_deref(),

@@ -53,6 +53,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.persistence.existingClaim | default (include "keyreeve.fullname" .) -}}
 {{- end -}}
 
+{{/* Where the Secrets with the tenants' signing keys are. */}}
+{{- define "keyreeve.keystoreNamespace" -}}
+{{- .Values.keystore.namespace | default .Release.Namespace -}}
+{{- end -}}
+
 {{/* What the operator may do wherever it watches. */}}
 {{- define "keyreeve.rules" -}}
 # By patch, it sets and removes its finalizer. It gets an object only when that cannot be read as a

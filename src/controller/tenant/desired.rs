@@ -13,6 +13,7 @@ use crate::{
     },
     policy::{
         effective::Document,
+        rotation::KeyRecord,
         short_id,
         subscription::{self, Standing},
     },
@@ -35,6 +36,12 @@ pub struct Memo {
     /// What was last in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<Document>,
+    /// The public signing keys, so that a keystore that was lost is known to have been there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyRecord>,
+    /// Since when the keystore is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keystore_missing: Option<Timestamp>,
 }
 
 impl Memo {
@@ -51,6 +58,8 @@ impl Memo {
             ever_set: part(memo, "everSet").unwrap_or_default(),
             found_enabled: part(memo, "foundEnabled"),
             document: part(memo, "document"),
+            keys: part(memo, "keys").unwrap_or_default(),
+            keystore_missing: part(memo, "keystoreMissing"),
         }
     }
 

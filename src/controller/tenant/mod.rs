@@ -1,6 +1,8 @@
 //! Tenants: resolve the profile, decide what is in force, apply it to the store, report.
 
 mod desired;
+mod key_news;
+mod keys;
 mod report;
 
 use std::{
@@ -28,9 +30,12 @@ use crate::{
         claim::{self, Claim},
         effective,
     },
-    store::{self, Applied, Census, Deleted, Desired, Expected, Key, Record, State, TenantState},
+    store::{
+        self, Applied, Census, Deleted, Desired, Expected, Key, Mark, Record, State, TenantState,
+    },
 };
 use desired::Memo;
+use keys::Keys;
 use report::Report;
 
 /// How each message of a deletion that is not done yet begins; a later pass knows it by that.
@@ -83,9 +88,16 @@ impl Controlled for Tenant {
         let record = context.store.observe(&Key::Tenant { tenant: tenant_id.clone() }).await?;
 
         // Decide.
-        let claim = match self.claim(id, &tenant_id, record.as_ref(), context) {
+        let mark = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
+        let claim = match self.claim(&mark, &tenant_id, record.as_ref(), context) {
             Ok(claim) => claim,
-            Err(problem) => return Ok(not_in_store(problem)),
+            Err(problem) => {
+                // Another one was faster to the store than this one, which had made its keys by then.
+                if self.was_in().is_none() {
+                    keys::give_back(&tenant_id, &mark, context).await?;
+                }
+                return Ok(not_in_store(problem));
+            }
         };
         let found = record.as_ref().and_then(tenant_state);
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
@@ -105,15 +117,30 @@ impl Controlled for Tenant {
             (Err(problem), None) => return Ok(not_in_store(problem)),
         };
         let now = context.clock.now();
+
+        // The keys come first: nothing learns of one before the keystore has it.
+        let keys = Keys {
+            tenant: self,
+            tenant_id: &tenant_id,
+            mark: &mark,
+            document: &document,
+            memo: &mut memo,
+            context,
+            now,
+        };
+        let keys = keys.bring_about().await?;
+        let not_ready = not_ready.or_else(|| keys.problem.clone());
+        if let Some(problem) = &keys.problem
+            && problem.is_stalled()
+            && matches!(claim, Claim::Create | Claim::Adopt)
+        {
+            return Ok(not_in_store(problem.clone()));
+        }
         let state = desired::state(self, &tenant_id, &document, found, &mut memo, now);
         memo.remember(&document);
 
         // Apply.
-        let desired = Desired {
-            state: State::Tenant(state.clone()),
-            mark: context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default()),
-            memo: memo.write(),
-        };
+        let desired = Desired { state: State::Tenant(state.clone()), mark, memo: memo.write() };
         let expected = Expected::as_observed(record.as_ref());
         let applied = context.store.apply(&desired, &expected).await?;
 
@@ -123,6 +150,7 @@ impl Controlled for Tenant {
             tenant: self,
             state: &state,
             document: &document,
+            keys: &keys,
             claim: &claim,
             applied: &applied,
             drifted: record.as_ref().is_some_and(|record| record.drifted),
@@ -133,7 +161,8 @@ impl Controlled for Tenant {
             now,
         }
         .outcome();
-        outcome.look_again = outcome.look_again.into_iter().chain(look_again).min();
+        let wakes = [outcome.look_again, look_again, keys.look_again];
+        outcome.look_again = wakes.into_iter().flatten().min();
         Ok(outcome)
     }
 
@@ -146,7 +175,8 @@ impl Controlled for Tenant {
                 return Ok(vec![Notice::normal(Reason::LeftAlone, message)]);
             }
             let message = format!(
-                "tenant {tenant_id} is kept in the store, with its mark: a Tenant of the same namespace and name takes it up again"
+                "tenant {tenant_id} is kept in the store, and its signing keys in {}, with its mark: a Tenant of the same namespace and name takes it up again",
+                context.keystores.place(&tenant_id)
             );
             return Ok(vec![if self.deletion_waited() {
                 Notice::warning(Reason::Retained, message)
@@ -165,6 +195,7 @@ impl Controlled for Tenant {
             }
         }
         let deleted = context.store.delete(&key, &mark).await.map_err(deletion_waits)?;
+        keys::give_back(&tenant_id, &mark, context).await?;
         Ok(vec![match deleted {
             Deleted::Removed => Notice::normal(
                 Reason::Removed,
@@ -187,15 +218,14 @@ impl Tenant {
     /// Whether this Tenant may have the tenant id, and how it comes to it.
     fn claim(
         &self,
-        id: &ObjectId,
+        me: &Mark,
         tenant_id: &str,
         record: Option<&Record>,
         context: &Context,
     ) -> Result<Claim, Problem> {
-        let me = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
         let there = record.map(|record| record.mark.as_ref());
         claim::decide(
-            &me,
+            me,
             there,
             claim::Rules {
                 what: &format!("tenant id {tenant_id}"),

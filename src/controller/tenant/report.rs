@@ -6,10 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    api::{Effective, EffectiveSubscription, StoreReference, Tenant, TenantStatus},
+    api::{
+        Effective, EffectiveSubscription, KeystoreSpec, LastHandled, StoreReference, Tenant,
+        TenantStatus,
+    },
     controller::{
         conditions::Also,
         driver::{Notice, Outcome, Verdict},
+        tenant::keys::KeysOutcome,
     },
     policy::{
         Problem, Reason,
@@ -28,6 +32,7 @@ pub struct Report<'a> {
     pub tenant: &'a Tenant,
     pub state: &'a TenantState,
     pub document: &'a Document,
+    pub keys: &'a KeysOutcome,
     pub claim: &'a Claim,
     pub applied: &'a Applied,
     /// Another hand had changed the tenant in the store.
@@ -56,12 +61,18 @@ impl Report<'_> {
             },
             verdict: match self.not_ready {
                 Some(problem) => Verdict::NotReady(problem),
-                None => Verdict::Ready {
-                    reason: Reason::Synced,
-                    message: format!("tenant {} is in the store as declared", self.state.tenant_id),
-                },
+                None => Verdict::Ready { reason: Reason::Synced, message: self.ready() },
             },
         }
+    }
+
+    fn ready(&self) -> String {
+        let ready = format!("tenant {} is in the store as declared", self.state.tenant_id);
+        if self.keys.unknown.is_empty() {
+            return ready;
+        }
+        let unknown = self.keys.unknown.join(", ");
+        format!("{ready}; spec.keystore.revoke names keys that it does not have: {unknown}")
     }
 
     fn standing(&self) -> Standing {
@@ -69,7 +80,6 @@ impl Report<'_> {
     }
 
     fn status(&self) -> Map<String, Value> {
-        let before = self.tenant.status.clone().unwrap_or_default();
         let status = TenantStatus {
             tenant_id: Some(self.state.tenant_id.clone()),
             short_id: Some(self.state.short_id.clone()),
@@ -77,7 +87,7 @@ impl Report<'_> {
             type_: self.state.type_.as_deref().map(as_status_holds),
             region: self.state.region.as_deref().map(as_status_holds),
             enabled: Some(self.state.enabled),
-            keystore: before.keystore,
+            keystore: self.keys.ledger.keys.iter().map(|key| key.key.clone()).collect(),
             user_count: Some(i64::try_from(self.census.users).unwrap_or(i64::MAX)),
             admin_username: self.census.administrator.clone(),
             effective: Some(self.effective()),
@@ -87,10 +97,15 @@ impl Report<'_> {
                 kind: self.store.kind().into(),
                 id: self.store.id().into(),
             }),
+            last_handled: self
+                .keys
+                .ledger
+                .rotate
+                .clone()
+                .map(|rotate| LastHandled { rotate: Some(rotate), ..LastHandled::default() }),
             // The driver's.
             observed_generation: 0,
             conditions: Vec::new(),
-            last_handled: None,
         };
         match serde_json::to_value(status) {
             Ok(Value::Object(status)) => status,
@@ -113,13 +128,17 @@ impl Report<'_> {
                 expires_at: own.expires_at,
                 metadata: own.metadata.unwrap_or_default().into_keys().collect(),
             },
-            keystore: self.document.typed_keystore(),
+            keystore: KeystoreSpec {
+                // Never shorter than the tokens live, whatever is declared.
+                retain_for: Some(self.keys.schedule.retain_for),
+                ..self.document.typed_keystore()
+            },
             sources: self.document.sources.clone(),
         }
     }
 
     fn also(&self, standing: Standing) -> Vec<Also> {
-        let mut also = Vec::new();
+        let mut also = self.keys.also.clone();
         if let Standing::Expired(end) = standing {
             also.push(Also {
                 type_: "Suspended",
@@ -142,7 +161,7 @@ impl Report<'_> {
 
     fn notices(&self) -> Vec<Notice> {
         let tenant_id = &self.state.tenant_id;
-        let mut notices = Vec::new();
+        let mut notices = self.keys.notices.clone();
         match self.claim {
             Claim::Adopt => notices.push(Notice::normal(
                 Reason::Adopted,

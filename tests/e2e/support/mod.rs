@@ -6,6 +6,7 @@ mod cluster;
 mod database;
 mod http;
 mod operator;
+mod rights;
 mod space;
 
 pub use audit::Audit;

@@ -34,6 +34,7 @@ impl Operator {
         let store = format!("sqlite:{}", space.store_file().display());
         let mut arguments = vec!["--watch-namespace", &space.namespace, "--store", &store];
         for (default, value) in [
+            ("--keystore-namespace", space.namespace.as_str()),
             ("--metrics-bind-address", "0"),
             ("--health-probe-bind-address", "0"),
             ("--resync", "10m"),

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use super::{Database, PATIENCE, setting};
+use super::{Database, PATIENCE, rights, setting};
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -86,7 +86,9 @@ impl Conditions for TenantProfile {
 impl Space {
     pub async fn new(name: &str) -> Self {
         let operator = setting("KEYREEVE_TEST_OPERATOR_KUBECONFIG").into();
-        Self::on(admin().await, operator, name).await
+        let space = Self::on(admin().await, operator, name).await;
+        rights::grant_keystores(&space.client, &space.namespace).await;
+        space
     }
 
     /// A namespace on a control plane that is not the common one.

@@ -1,0 +1,228 @@
+//! The keystores of all tenants, in their Kubernetes namespace.
+//!
+//! A Secret's content is read only when it has changed: what was found whole is
+//! remembered by the Secret's version, without the private halves. Every write
+//! is on condition that the Secret is still the one that was read.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions},
+    core::{ObjectMeta, PartialObjectMeta, Request},
+};
+use serde::de::Error as _;
+use tokio::sync::Semaphore;
+use zeroize::Zeroize as _;
+
+use super::{
+    generate::{GenerateError, PrivateKey},
+    secret::{self, Damage},
+};
+use crate::policy::{
+    claim::Mark,
+    rotation::{KeyType, Ledger},
+};
+
+/// What answers a write without what was written.
+const METADATA_ALONE: http::HeaderValue =
+    http::HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+
+/// The keystores of all tenants.
+pub struct Keystores {
+    client: Client,
+    /// Of metadata alone: kube logs an answer that it cannot read, and contents must not be in any log.
+    api: Api<PartialObjectMeta<Secret>>,
+    namespace: String,
+    seen: Mutex<HashMap<String, Seen>>,
+    /// Making a key takes a core.
+    cores: Semaphore,
+}
+
+/// A keystore as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Whose it is; none if its mark is missing or cannot be read.
+    pub mark: Option<Mark>,
+    /// Its keys, if it is whole.
+    pub ledger: Result<Ledger, Damage>,
+    version: Version,
+}
+
+/// Which Secret it is, and in which state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Version {
+    uid: Option<String>,
+    resource_version: Option<String>,
+}
+
+struct Seen {
+    version: Version,
+    ledger: Result<Ledger, Damage>,
+}
+
+impl Version {
+    fn of(meta: &ObjectMeta) -> Self {
+        Self { uid: meta.uid.clone(), resource_version: meta.resource_version.clone() }
+    }
+}
+
+impl Keystores {
+    /// The keystores in that namespace.
+    #[must_use]
+    pub fn new(client: Client, namespace: &str) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            api: Api::namespaced(client.clone(), namespace),
+            client,
+            namespace: namespace.into(),
+            seen: Mutex::default(),
+            cores: Semaphore::new(cores),
+        }
+    }
+
+    /// Where a tenant's keystore is, for people: namespace and name of the Secret.
+    #[must_use]
+    pub fn place(&self, tenant_id: &str) -> String {
+        format!("{}/{}", self.namespace, secret::name(tenant_id))
+    }
+
+    /// Whether this version of a Secret is the one that was read or written last.
+    #[must_use]
+    pub fn has_seen(&self, meta: &ObjectMeta) -> bool {
+        let tenant_id = meta.name.as_deref().and_then(secret::tenant_of).unwrap_or_default();
+        self.seen().get(tenant_id).is_some_and(|seen| seen.version == Version::of(meta))
+    }
+
+    /// The keystore of a tenant, if there is one.
+    pub async fn observe(&self, tenant_id: &str) -> Result<Option<Found>, kube::Error> {
+        let name = secret::name(tenant_id);
+        let Some(meta) = self.api.get_metadata_opt(&name).await? else {
+            self.seen().remove(tenant_id);
+            return Ok(None);
+        };
+        let version = Version::of(&meta.metadata);
+        if let Some(seen) = self.seen().get(tenant_id).filter(|seen| seen.version == version) {
+            let (mark, ledger) = (secret::mark(&meta.metadata), seen.ledger.clone());
+            return Ok(Some(Found { mark, ledger, version }));
+        }
+        let Some(whole) = self.content(&name).await? else { return Ok(None) };
+        let (mark, version) = (secret::mark(&whole.metadata), Version::of(&whole.metadata));
+        let read = tokio::task::spawn_blocking(move || {
+            let ledger = secret::read(&whole);
+            wipe(whole);
+            ledger
+        });
+        let ledger = read.await.map_err(|error| kube::Error::Service(error.into()))?;
+        self.remember(tenant_id, version.clone(), ledger.clone());
+        Ok(Some(Found { mark, ledger, version }))
+    }
+
+    /// Makes a tenant's keystore with its first key. Fails if there is one.
+    pub async fn create(
+        &self,
+        tenant_id: &str,
+        mark: &Mark,
+        ledger: Ledger,
+        key: &PrivateKey,
+    ) -> Result<(), kube::Error> {
+        let secret = secret::new(tenant_id, mark, &ledger, key);
+        let body = serde_json::to_vec(&secret);
+        wipe(secret);
+        let mut request = self
+            .request()
+            .create(&PostParams::default(), body.map_err(kube::Error::SerdeError)?)
+            .map_err(kube::Error::BuildRequest)?;
+        request.headers_mut().insert(http::header::ACCEPT, METADATA_ALONE);
+        let made: PartialObjectMeta<Secret> = self.client.request(request).await?;
+        self.remember(tenant_id, Version::of(&made.metadata), Ok(ledger));
+        Ok(())
+    }
+
+    /// Brings a keystore from `before` to `after`, with the private half of a new key, and marks it.
+    pub async fn update(
+        &self,
+        tenant_id: &str,
+        found: &Found,
+        mark: &Mark,
+        (before, after): (&Ledger, Ledger),
+        key: Option<&PrivateKey>,
+    ) -> Result<(), kube::Error> {
+        let version = found.version.resource_version.as_deref().unwrap_or_default();
+        let patch = Patch::Merge(secret::patch(version, mark, before, &after, key));
+        let name = secret::name(tenant_id);
+        let written = self.api.patch_metadata(&name, &PatchParams::default(), &patch).await;
+        wipe_json(patch);
+        let written = written?;
+        self.remember(tenant_id, Version::of(&written.metadata), Ok(after));
+        Ok(())
+    }
+
+    /// Removes a keystore, if it is still the one that was found.
+    pub async fn delete(&self, tenant_id: &str, found: &Found) -> Result<(), kube::Error> {
+        let Version { uid, resource_version } = found.version.clone();
+        let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });
+        self.api.delete(&secret::name(tenant_id), &params).await?;
+        self.seen().remove(tenant_id);
+        Ok(())
+    }
+
+    /// A whole Secret, private halves included.
+    async fn content(&self, name: &str) -> Result<Option<Secret>, kube::Error> {
+        let request = self.request().get(name, &GetParams::default());
+        let mut text =
+            match self.client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
+                Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
+                answer => answer?,
+            };
+        let secret = serde_json::from_str(&text);
+        text.zeroize();
+        // What is said of a text that cannot be read may quote it.
+        secret.map(Some).map_err(|_| {
+            kube::Error::SerdeError(serde_json::Error::custom("the Secret cannot be read"))
+        })
+    }
+
+    fn request(&self) -> Request {
+        Request::new(self.api.resource_url())
+    }
+
+    /// Makes a key, off the async threads and on at most as many threads as there are cores.
+    pub async fn generate(&self, key_type: KeyType) -> Result<PrivateKey, GenerateError> {
+        // It is never closed.
+        let _core = self.cores.acquire().await;
+        tokio::task::spawn_blocking(move || PrivateKey::generate(key_type))
+            .await
+            .unwrap_or_else(|error| Err(GenerateError(error.to_string())))
+    }
+
+    fn remember(&self, tenant_id: &str, version: Version, ledger: Result<Ledger, Damage>) {
+        self.seen().insert(tenant_id.to_owned(), Seen { version, ledger });
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wipes what is in a Secret that is not needed any more.
+fn wipe(secret: Secret) {
+    for mut value in secret.data.into_iter().flat_map(std::collections::BTreeMap::into_values) {
+        value.0.zeroize();
+    }
+}
+
+/// Wipes the texts of a patch.
+fn wipe_json(patch: Patch<serde_json::Value>) {
+    let Patch::Merge(mut patch) = patch else { return };
+    let texts = patch.get_mut("stringData").and_then(serde_json::Value::as_object_mut);
+    for value in texts.into_iter().flat_map(serde_json::Map::values_mut) {
+        if let serde_json::Value::String(text) = value {
+            text.zeroize();
+        }
+    }
+}

@@ -1,0 +1,615 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * HOUR)
+}
+
+fn schedule() -> Schedule {
+    Schedule {
+        rotation_period: hours(90 * 24),
+        publish_before: hours(24),
+        retain_for: hours(24),
+        longest_token: Duration::from_secs(300),
+    }
+}
+
+const RS256: KeyType = KeyType { algorithm: Algorithm::RS256, size: 2048 };
+const ES256: KeyType = KeyType { algorithm: Algorithm::ES256, size: 2048 };
+
+/// A tenant's keystore under a clock that the test turns.
+struct Tenant {
+    ledger: Ledger,
+    schedule: Schedule,
+    wanted: KeyType,
+    revoke: Vec<String>,
+    rotate: Option<String>,
+    first: FirstKey,
+    now: Timestamp,
+    made: u32,
+    too_many: bool,
+}
+
+impl Tenant {
+    /// One that has not been looked at yet.
+    fn new() -> Self {
+        Self {
+            ledger: Ledger::default(),
+            schedule: schedule(),
+            wanted: RS256,
+            revoke: Vec::new(),
+            rotate: None,
+            first: FirstKey::Signs,
+            now: "2030-01-01T00:00:00Z".parse().unwrap(),
+            made: 0,
+            too_many: false,
+        }
+    }
+
+    /// One that signs already.
+    fn signing() -> Self {
+        let mut tenant = Self::new();
+        tenant.look();
+        tenant
+    }
+
+    fn plan(&self, now: Timestamp) -> Plan {
+        let shown = self.ledger.keys.iter().map(|key| key.kid().to_owned()).collect();
+        self.plan_shown(now, &shown)
+    }
+
+    fn plan_shown(&self, now: Timestamp, shown: &BTreeSet<String>) -> Plan {
+        plan(
+            &self.ledger,
+            &Inputs {
+                wanted: self.wanted,
+                schedule: self.schedule,
+                revoke: &self.revoke,
+                rotate: self.rotate.as_deref(),
+                first: self.first,
+                shown,
+                now,
+            },
+        )
+    }
+
+    /// Carries out the plan of now; answers whether it changed anything.
+    fn look(&mut self) -> bool {
+        let plan = self.plan(self.now);
+        self.carry_out(plan)
+    }
+
+    fn carry_out(&mut self, plan: Plan) -> bool {
+        self.too_many = plan.too_many;
+        let after = match plan.new {
+            Some(new) => {
+                self.made += 1;
+                plan.with_key(new, jwk(&format!("key-{}", self.made), new.key_type))
+            }
+            None => plan.ledger,
+        };
+        let changed = after != self.ledger;
+        self.ledger = after;
+        changed
+    }
+
+    fn turn(&mut self, seconds: u64) {
+        self.now = after(self.now, Duration::from_secs(seconds));
+    }
+
+    /// Turns the clock and looks.
+    fn later(&mut self, seconds: u64) -> bool {
+        self.turn(seconds);
+        self.look()
+    }
+
+    /// Goes on for so long, as the operator does: looking whenever there is something to do.
+    fn go_on(&mut self, seconds: u64) {
+        let end = after(self.now, Duration::from_secs(seconds));
+        self.look();
+        while let Some(next) =
+            self.ledger.next_look(self.schedule, self.now).filter(|next| *next <= end)
+        {
+            self.now = next;
+            self.look();
+        }
+        self.now = end;
+    }
+
+    fn states(&self) -> Vec<(&str, KeyState)> {
+        self.ledger.keys.iter().map(|key| (key.kid(), key.key.state)).collect()
+    }
+}
+
+fn jwk(kid: &str, key_type: KeyType) -> Jwk {
+    let rsa = key_type.algorithm == Algorithm::RS256;
+    Jwk {
+        kty: if rsa { "RSA" } else { "EC" }.into(),
+        use_: "sig".into(),
+        alg: key_type.algorithm.as_str().into(),
+        kid: kid.into(),
+        n: rsa.then(|| "x".repeat(usize::try_from(key_type.size).unwrap().div_ceil(6))),
+        e: None,
+        crv: None,
+        x: None,
+        y: None,
+    }
+}
+
+use KeyState::{Active, Retired, Revoked, Standby};
+
+#[test]
+fn the_life_of_keys_on_schedule() {
+    let mut tenant = Tenant::new();
+    assert!(tenant.look());
+    assert_eq!(tenant.states(), [("key-1", Active)]);
+    assert!(!tenant.look(), "nothing more to do");
+    assert!(!tenant.later(89 * DAY - 1));
+    assert!(tenant.later(1));
+    assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+    assert!(!tenant.later(DAY - 1));
+    assert!(tenant.later(1));
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
+    assert!(!tenant.later(DAY - 1));
+    assert!(tenant.later(1));
+    assert_eq!(tenant.states(), [("key-2", Active)]);
+}
+
+#[test]
+fn an_operator_that_was_away_publishes_first_all_the_same() {
+    let mut tenant = Tenant::signing();
+    tenant.later(400 * DAY);
+    assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+    tenant.later(DAY);
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
+}
+
+#[test]
+fn a_key_that_nobody_could_see_is_published_from_when_it_can_be_seen() {
+    let mut tenant = Tenant::signing();
+    tenant.later(89 * DAY);
+    tenant.turn(DAY);
+    let plan = tenant.plan_shown(tenant.now, &BTreeSet::from(["key-1".to_owned()]));
+    tenant.carry_out(plan);
+    assert_eq!(tenant.states()[1].1, Standby);
+    tenant.later(DAY - 1);
+    assert_eq!(tenant.states()[1].1, Standby);
+    tenant.later(1);
+    assert_eq!(tenant.states()[1].1, Active);
+}
+
+#[test]
+fn each_new_value_of_the_annotation_rotates_once() {
+    let mut tenant = Tenant::new();
+    tenant.rotate = Some("from the start".into());
+    tenant.look();
+    assert_eq!(tenant.states(), [("key-1", Active)], "the first key is new enough");
+    tenant.rotate = Some("a".into());
+    assert!(tenant.look());
+    assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+    assert_eq!(tenant.ledger.rotate.as_deref(), Some("a"));
+    tenant.rotate = Some("b".into());
+    tenant.look();
+    assert_eq!(tenant.states().len(), 2, "a rotation is under way already");
+    assert_eq!(tenant.ledger.rotate.as_deref(), Some("b"));
+    tenant.go_on(3 * DAY);
+    assert_eq!(tenant.states(), [("key-2", Active)]);
+    tenant.rotate = None;
+    assert!(!tenant.look(), "taking the annotation away rotates nothing");
+    tenant.rotate = Some("b".into());
+    assert!(!tenant.look(), "nor does a value that was carried out");
+}
+
+#[test]
+fn scheduled_rotation_can_be_switched_off_and_a_request_still_rotates() {
+    let mut tenant = Tenant::signing();
+    tenant.schedule.rotation_period = Duration::default();
+    assert_eq!(tenant.ledger.next_look(tenant.schedule, tenant.now), None);
+    assert!(!tenant.later(10_000 * DAY));
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    tenant.go_on(DAY);
+    assert_eq!(tenant.ledger.active().unwrap().kid(), "key-2");
+}
+
+#[test]
+fn another_algorithm_or_size_rotates_gracefully_and_back_again_withdraws() {
+    for wanted in [ES256, KeyType { algorithm: Algorithm::RS256, size: 3072 }] {
+        let mut tenant = Tenant::signing();
+        tenant.wanted = wanted;
+        assert!(tenant.look());
+        assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+        assert!(wanted.is_of(&tenant.ledger.keys[1].key.key));
+        tenant.wanted = RS256;
+        assert!(tenant.look());
+        assert_eq!(tenant.states(), [("key-1", Active)], "it never signed");
+        tenant.wanted = wanted;
+        tenant.look();
+        tenant.later(DAY);
+        assert_eq!(tenant.states(), [("key-1", Retired), ("key-3", Active)]);
+    }
+}
+
+#[test]
+fn a_size_is_told_from_the_modulus() {
+    for (size, characters) in [(2048, 342), (3072, 512), (4096, 683)] {
+        let rsa = KeyType { algorithm: Algorithm::RS256, size };
+        let mut jwk = jwk("k", rsa);
+        jwk.n = Some("A".repeat(characters));
+        assert!(rsa.is_of(&jwk));
+        assert!(!KeyType { size: size + 1024, ..rsa }.is_of(&jwk));
+    }
+}
+
+#[test]
+fn revocation_acts_at_once_and_for_good() {
+    let mut tenant = Tenant::signing();
+    tenant.revoke = vec!["key-1".into(), "never-seen".into()];
+    assert!(tenant.look());
+    assert_eq!(tenant.states(), [("key-1", Revoked), ("key-2", Active)]);
+    assert!(!tenant.look());
+    tenant.revoke.clear();
+    assert!(!tenant.look(), "taken out of the list it stays revoked");
+
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    tenant.revoke = vec!["key-2".into()];
+    tenant.look();
+    let states = [("key-1", Revoked), ("key-2", Revoked), ("key-3", Active)];
+    assert_eq!(tenant.states(), states, "the one in waiting takes over at once");
+
+    tenant.rotate = Some("again".into());
+    tenant.look();
+    tenant.revoke = vec!["key-4".into()];
+    tenant.look();
+    assert_eq!(tenant.states()[2..], [("key-3", Active), ("key-4", Revoked)]);
+    tenant.revoke = vec!["key-3".into()];
+    tenant.look();
+    assert_eq!(tenant.ledger.active().unwrap().kid(), "key-5");
+}
+
+#[test]
+fn an_adopted_tenant_publishes_its_first_key_before_that_signs() {
+    let mut tenant = Tenant::new();
+    tenant.first = FirstKey::IsPublished;
+    tenant.look();
+    assert_eq!(tenant.states(), [("key-1", Standby)]);
+    tenant.revoke = vec!["key-1".into()];
+    tenant.look();
+    assert_eq!(
+        tenant.states(),
+        [("key-1", Revoked), ("key-2", Standby)],
+        "nor does the next one hurry"
+    );
+    assert!(!tenant.later(DAY - 1));
+    tenant.later(1);
+    assert_eq!(tenant.states(), [("key-1", Revoked), ("key-2", Active)]);
+}
+
+#[test]
+fn what_is_retained_outlives_the_tokens_that_it_signed() {
+    let mut tenant = Tenant::signing();
+    // A token of 30 days may have been signed before the lifetime was shortened again.
+    tenant.schedule.longest_token = hours(30 * 24);
+    assert!(tenant.look());
+    tenant.schedule.longest_token = Duration::from_secs(300);
+    assert!(!tenant.look());
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    tenant.later(DAY);
+    assert!(!tenant.later(30 * DAY - 1));
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
+    tenant.later(1);
+    assert_eq!(tenant.states(), [("key-2", Active)]);
+}
+
+#[test]
+fn the_schedule_in_force_follows_the_token_lifetimes() {
+    let settings =
+        |ttl: serde_json::Value| serde_json::from_value(serde_json::json!({"ttl": ttl})).unwrap();
+    let keystore = KeystoreSpec { retain_for: Some(hours(1)), ..KeystoreSpec::default() };
+    for (ttl, retained) in [
+        (serde_json::json!({"accessToken": "5m"}), hours(1)),
+        (serde_json::json!({"accessToken": "2h", "session": "9h"}), hours(2)),
+        (serde_json::json!({"accessToken": "2h", "idToken": "3h"}), hours(3)),
+        (serde_json::json!({"accessToken": "2h", "clientCredentials": "4h"}), hours(4)),
+    ] {
+        assert_eq!(Schedule::of(&keystore, &settings(ttl)).retain_for, retained);
+    }
+}
+
+#[test]
+fn a_lost_keystore_leaves_its_public_keys_for_as_long_as_they_are_retained() {
+    let mut tenant = Tenant::signing();
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    let known = std::mem::take(&mut tenant.ledger).keys;
+    let lost = tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+    assert_eq!(lost, ["key-1", "key-2"]);
+    tenant.look();
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Retired), ("key-3", Active)]);
+    assert!(
+        tenant.ledger.clone().take_in(&known, tenant.schedule, tenant.now).is_empty(),
+        "once is enough"
+    );
+    tenant.later(DAY);
+    assert_eq!(tenant.states(), [("key-3", Active)]);
+    let again = tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+    assert_eq!(
+        again,
+        ["key-1"],
+        "of one that was said to be active nobody knows since when it is lost"
+    );
+}
+
+#[test]
+fn a_restored_older_keystore_keeps_what_came_after_it_published() {
+    let mut tenant = Tenant::signing();
+    let backup = tenant.ledger.clone();
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    tenant.go_on(3 * DAY);
+    tenant.revoke = vec!["key-2".into()];
+    tenant.look();
+    let known = tenant.ledger.keys.clone();
+    tenant.revoke.clear();
+    tenant.ledger = backup;
+    assert_eq!(tenant.ledger.take_in(&known, tenant.schedule, tenant.now), ["key-3"]);
+    tenant.look();
+    let states: BTreeMap<_, _> = tenant.states().into_iter().collect();
+    assert_eq!(states["key-1"], Active);
+    assert_eq!(states["key-2"], Revoked, "and what was revoked stays so");
+    assert_eq!(states["key-3"], Retired);
+}
+
+/// A tenant with as many keys as there may be, all but the last one retired.
+fn full() -> Tenant {
+    let mut tenant = Tenant::signing();
+    tenant.schedule.retain_for = hours(365 * 24);
+    for request in 0..MAX_KEYS {
+        tenant.rotate = Some(request.to_string());
+        tenant.go_on(DAY);
+    }
+    tenant
+}
+
+#[test]
+fn a_rotation_that_would_publish_a_21st_key_waits() {
+    let mut tenant = full();
+    assert!(tenant.too_many);
+    assert_eq!(tenant.ledger.keys.len(), MAX_KEYS);
+    assert_eq!(tenant.ledger.rotate.as_deref(), Some("18"), "what waits is not said to be done");
+    tenant.schedule.retain_for = hours(24);
+    tenant.look();
+    assert!(!tenant.too_many);
+    assert_eq!(tenant.ledger.rotate.as_deref(), Some("19"));
+    assert_eq!(tenant.states().last().unwrap().1, Standby);
+}
+
+#[test]
+fn there_is_always_room_for_a_key_that_signs() {
+    let mut tenant = full();
+    for _ in 0..3 {
+        tenant.revoke = vec![tenant.ledger.active().unwrap().kid().to_owned()];
+        tenant.look();
+        assert!(tenant.ledger.active().is_some());
+        assert!(tenant.ledger.keys.len() <= MAX_KEYS);
+    }
+    let known = std::mem::take(&mut tenant.ledger).keys;
+    tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+    tenant.look();
+    assert!(tenant.ledger.active().is_some());
+    assert_eq!(tenant.ledger.keys.len(), MAX_KEYS);
+}
+
+#[test]
+fn a_clock_that_was_wrong_for_a_while_stops_nothing() {
+    let mut tenant = Tenant::signing();
+    let right = tenant.now;
+    tenant.later(365 * DAY);
+    assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+    tenant.now = right;
+    tenant.later(HOUR);
+    assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+    tenant.later(DAY);
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
+
+    let right = tenant.now;
+    tenant.later(365 * DAY);
+    tenant.later(DAY);
+    assert_eq!(tenant.states(), [("key-2", Retired), ("key-3", Active)]);
+    tenant.now = right;
+    tenant.later(HOUR);
+    tenant.go_on(100 * DAY);
+    assert_eq!(tenant.ledger.active().unwrap().kid(), "key-4", "it rotates from then on as ever");
+    assert_eq!(
+        tenant.states()[0],
+        ("key-2", Retired),
+        "what may have signed for a year ahead stays"
+    );
+}
+
+#[test]
+fn a_fraction_of_a_second_is_never_taken_from_anybody() {
+    let mut tenant = Tenant::new();
+    tenant.now = "2030-01-01T00:00:00.5Z".parse().unwrap();
+    tenant.look();
+    let created = &tenant.ledger.keys[0].key.created_at;
+    assert_eq!(created.0.to_string(), "2030-01-01T00:00:01Z");
+}
+
+/// What may happen to a tenant between two looks.
+#[derive(Clone, Debug)]
+enum Act {
+    /// Nothing but time.
+    Wait(u64),
+    Rotate,
+    RevokeActive,
+    RevokeAny(usize),
+    Forgive,
+    Want(bool),
+    Tokens(u64),
+    Schedule {
+        period: u64,
+        before: u64,
+        retain: u64,
+    },
+    Lose,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let wait = || prop_oneof![0..2 * HOUR, 0..3 * DAY, 0..120 * DAY];
+    prop_oneof![
+        8 => wait().prop_map(Act::Wait),
+        2 => Just(Act::Rotate),
+        1 => Just(Act::RevokeActive),
+        1 => (0..MAX_KEYS).prop_map(Act::RevokeAny),
+        1 => Just(Act::Forgive),
+        1 => any::<bool>().prop_map(Act::Want),
+        2 => (30..400 * DAY).prop_map(Act::Tokens),
+        2 => (0..200 * DAY, 300..30 * DAY, 0..60 * DAY).prop_map(|(period, before, retain)| Act::Schedule { period, before, retain }),
+        1 => Just(Act::Lose),
+    ]
+}
+
+/// A tenant, the tokens that it has signed, and what was published when.
+struct World {
+    tenant: Tenant,
+    /// (kid, expiry)
+    tokens: Vec<(String, Timestamp)>,
+    revoked: BTreeSet<String>,
+    published: BTreeMap<String, Timestamp>,
+}
+
+impl World {
+    fn act(&mut self, act: &Act) {
+        let tenant = &mut self.tenant;
+        // At any look there may be tokens of all lifetimes that were allowed until then.
+        let active = tenant.ledger.active().unwrap().kid().to_owned();
+        let sign = |at: Timestamp| (active.clone(), after(at, tenant.schedule.longest_token));
+        self.tokens.push(sign(tenant.now));
+        let may_hurry = match act {
+            Act::Wait(seconds) => {
+                let end = after(tenant.now, Duration::from_secs(*seconds));
+                self.tokens.push(sign(end));
+                tenant.now = end;
+                false
+            }
+            Act::Rotate => {
+                tenant.rotate = Some(format!("{:?}", tenant.now));
+                false
+            }
+            Act::RevokeActive => {
+                tenant.revoke.push(active.clone());
+                true
+            }
+            Act::RevokeAny(number) => {
+                let keys = &tenant.ledger.keys;
+                let kid = keys[number % keys.len()].kid().to_owned();
+                let is_active = kid == active;
+                tenant.revoke.push(kid);
+                is_active
+            }
+            Act::Forgive => {
+                tenant.revoke.clear();
+                false
+            }
+            Act::Want(ec) => {
+                tenant.wanted = if *ec { ES256 } else { RS256 };
+                false
+            }
+            Act::Tokens(seconds) => {
+                tenant.schedule.longest_token = Duration::from_secs(*seconds);
+                tenant.schedule.retain_for =
+                    tenant.schedule.retain_for.max(tenant.schedule.longest_token);
+                false
+            }
+            Act::Schedule { period, before, retain } => {
+                let period = if *period < HOUR { 0 } else { *period };
+                let before = if period == 0 { *before } else { (*before).min(period - 1) };
+                tenant.schedule.rotation_period = Duration::from_secs(period);
+                tenant.schedule.publish_before = Duration::from_secs(before);
+                tenant.schedule.retain_for =
+                    Duration::from_secs(*retain).max(tenant.schedule.longest_token);
+                false
+            }
+            // With a full keystore something must be given up: a test of its own.
+            Act::Lose if tenant.ledger.keys.len() < MAX_KEYS => {
+                let known = std::mem::take(&mut tenant.ledger).keys;
+                tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+                true
+            }
+            Act::Lose => false,
+        };
+        self.revoked.extend(self.tenant.revoke.iter().cloned());
+        self.tenant.look();
+        self.check(&active, may_hurry);
+    }
+
+    fn check(&mut self, active_before: &str, may_hurry: bool) {
+        let Tenant { ledger, now, schedule, .. } = &self.tenant;
+        let count = |state| ledger.keys.iter().filter(|key| key.is(state)).count();
+        assert_eq!(count(Active), 1, "always one that signs");
+        assert!(count(Standby) <= 1);
+        assert!(ledger.keys.len() <= MAX_KEYS);
+        let jwks: BTreeSet<_> =
+            ledger.keys.iter().filter(|key| key.is_published()).map(KeyRecord::kid).collect();
+        for kid in &self.revoked {
+            assert!(!jwks.contains(kid.as_str()), "{kid} was revoked");
+        }
+        self.tokens.retain(|(kid, expiry)| expiry > now && !self.revoked.contains(kid));
+        for (kid, expiry) in &self.tokens {
+            assert!(
+                jwks.contains(kid.as_str()),
+                "a token of {kid} that ends at {expiry} meets a JWKS without it"
+            );
+        }
+        for key in &ledger.keys {
+            assert_eq!(key.needs_private_half(), key.is(Active) || key.is(Standby));
+            self.published.entry(key.kid().to_owned()).or_insert(*now);
+        }
+        let active = ledger.active().unwrap().kid();
+        if active != active_before && !may_hurry {
+            let since = self.published[active];
+            assert!(
+                after(since, schedule.publish_before) <= *now,
+                "{active} was published only at {since}"
+            );
+        }
+        // Silence: what was done is done, and until the next look there is nothing to do.
+        for then in [
+            Some(*now),
+            ledger.next_look(*schedule, *now).map(|next| next - SignedDuration::from_secs(1)),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let again = self.tenant.plan(then.max(*now));
+            assert_eq!((&again.ledger, again.new), (ledger, None), "at {then}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_no_token_is_let_down(acts in prop::collection::vec(act(), 1..80)) {
+        let mut world = World {
+            tenant: Tenant::signing(),
+            tokens: Vec::new(),
+            revoked: BTreeSet::new(),
+            published: BTreeMap::new(),
+        };
+        world.published.insert("key-1".into(), world.tenant.now);
+        for act in &acts {
+            world.act(act);
+        }
+    }
+}
