@@ -32,7 +32,7 @@ pub async fn watch(client: Client, namespace: &str, keystores: &Keystores, infor
             Ok(Some(Event::Init)) => listed.clear(),
             Ok(Some(Event::InitApply(secret))) => {
                 listed.insert(secret.name_any());
-                changed(&secret, keystores, informer);
+                changed(&secret, keystores, informer).await;
             }
             Ok(Some(Event::InitDone)) => {
                 for gone in there.difference(&listed) {
@@ -42,7 +42,7 @@ pub async fn watch(client: Client, namespace: &str, keystores: &Keystores, infor
             }
             Ok(Some(Event::Apply(secret))) => {
                 there.insert(secret.name_any());
-                changed(&secret, keystores, informer);
+                changed(&secret, keystores, informer).await;
             }
             Ok(Some(Event::Delete(secret))) => {
                 there.remove(&secret.name_any());
@@ -57,8 +57,8 @@ pub async fn watch(client: Client, namespace: &str, keystores: &Keystores, infor
 }
 
 /// Wakes for a change, unless it is our own.
-fn changed(secret: &PartialObjectMeta<Secret>, keystores: &Keystores, informer: &Informer) {
-    if !keystores.has_seen(&secret.metadata) {
+async fn changed(secret: &PartialObjectMeta<Secret>, keystores: &Keystores, informer: &Informer) {
+    if !keystores.has_seen(&secret.metadata).await {
         wake(&secret.name_any(), informer);
     }
 }

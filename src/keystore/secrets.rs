@@ -5,7 +5,7 @@
 //! is on condition that the Secret is still the one that was read.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -16,7 +16,7 @@ use kube::{
     core::{ObjectMeta, PartialObjectMeta, Request},
 };
 use serde::de::Error as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use zeroize::Zeroize as _;
 
 use super::{
@@ -39,6 +39,8 @@ pub struct Keystores {
     api: Api<PartialObjectMeta<Secret>>,
     namespace: String,
     seen: Mutex<HashMap<String, Seen>>,
+    /// The tenants whose keystores are being written just now.
+    writing: watch::Sender<HashSet<String>>,
     /// Making a key takes a core.
     cores: Semaphore,
 }
@@ -65,6 +67,20 @@ struct Seen {
     ledger: Result<Ledger, Damage>,
 }
 
+/// A write that is under way until this is dropped.
+struct Writing<'a> {
+    of: &'a watch::Sender<HashSet<String>>,
+    tenant_id: String,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.of.send_modify(|writing| {
+            writing.remove(&self.tenant_id);
+        });
+    }
+}
+
 impl Version {
     fn of(meta: &ObjectMeta) -> Self {
         Self { uid: meta.uid.clone(), resource_version: meta.resource_version.clone() }
@@ -81,6 +97,7 @@ impl Keystores {
             client,
             namespace: namespace.into(),
             seen: Mutex::default(),
+            writing: watch::Sender::default(),
             cores: Semaphore::new(cores),
         }
     }
@@ -91,10 +108,12 @@ impl Keystores {
         format!("{}/{}", self.namespace, secret::name(tenant_id))
     }
 
-    /// Whether this version of a Secret is the one that was read or written last.
-    #[must_use]
-    pub fn has_seen(&self, meta: &ObjectMeta) -> bool {
+    /// Whether this version of a Secret is the one that was read or written last. Waits for a write
+    /// that is under way: its answer may come after the watch has told of it.
+    pub async fn has_seen(&self, meta: &ObjectMeta) -> bool {
         let tenant_id = meta.name.as_deref().and_then(secret::tenant_of).unwrap_or_default();
+        // Its sender lives as long as this.
+        let _ = self.writing.subscribe().wait_for(|writing| !writing.contains(tenant_id)).await;
         self.seen().get(tenant_id).is_some_and(|seen| seen.version == Version::of(meta))
     }
 
@@ -130,6 +149,7 @@ impl Keystores {
         ledger: Ledger,
         key: &PrivateKey,
     ) -> Result<(), kube::Error> {
+        let _writing = self.begin_writing(tenant_id);
         let secret = secret::new(tenant_id, mark, &ledger, key);
         let body = serde_json::to_vec(&secret);
         wipe(secret);
@@ -152,6 +172,7 @@ impl Keystores {
         (before, after): (&Ledger, Ledger),
         key: Option<&PrivateKey>,
     ) -> Result<(), kube::Error> {
+        let _writing = self.begin_writing(tenant_id);
         let version = found.version.resource_version.as_deref().unwrap_or_default();
         let patch = Patch::Merge(secret::patch(version, mark, before, &after, key));
         let name = secret::name(tenant_id);
@@ -198,6 +219,13 @@ impl Keystores {
         tokio::task::spawn_blocking(move || PrivateKey::generate(key_type))
             .await
             .unwrap_or_else(|error| Err(GenerateError(error.to_string())))
+    }
+
+    fn begin_writing(&self, tenant_id: &str) -> Writing<'_> {
+        self.writing.send_modify(|writing| {
+            writing.insert(tenant_id.to_owned());
+        });
+        Writing { of: &self.writing, tenant_id: tenant_id.into() }
     }
 
     fn remember(&self, tenant_id: &str, version: Version, ledger: Result<Ledger, Damage>) {

@@ -272,7 +272,9 @@ async fn a_withdrawn_grant_ends_the_wait() {
 #[tokio::test]
 async fn a_whole_kubernetes_namespace_goes_at_once() {
     let space = Space::new("namespace").await;
-    let _operator = Operator::start(&space);
+    // With the namespace the operator's rights on Secrets in it go.
+    let keystores = space.another_for_keystores("keystores").await;
+    let _operator = Operator::start_with(&space, &["--keystore-namespace", &keystores]);
     made(&space, "acme", json!({"deletionPolicy": "Delete"})).await;
     made(&space, "kept", json!({"deletionPolicy": "Retain"})).await;
     for (user, tenant) in [("ada", "acme"), ("bob", "kept"), ("eve", "nobody")] {

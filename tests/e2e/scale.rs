@@ -19,7 +19,12 @@ async fn two_hundred_tenants_take_four_writes_each_and_a_restart_and_resyncs_non
     operator.works().await;
     let (audit, began) = (Audit::begin(&space), Instant::now());
     for number in 0..PROFILES {
-        space.create::<TenantProfile>(&profile(number), json!({"plan": profile(number)})).await;
+        space
+            .create::<TenantProfile>(
+                &profile(number),
+                json!({"plan": profile(number), "keystore": {"algorithm": "ES256"}}),
+            )
+            .await;
     }
     let creations = (0..TENANTS).map(async |number| {
         let spec = json!({"profileRef": {"name": profile(number % PROFILES)}});

@@ -195,7 +195,7 @@ impl Controlled for Tenant {
             }
         }
         let deleted = context.store.delete(&key, &mark).await.map_err(deletion_waits)?;
-        keys::give_back(&tenant_id, &mark, context).await?;
+        keys::give_back(&tenant_id, &mark, context).await.map_err(deletion_waits)?;
         Ok(vec![match deleted {
             Deleted::Removed => Notice::normal(
                 Reason::Removed,
@@ -330,9 +330,9 @@ fn blocked_by(members: &[Member]) -> Problem {
     )
 }
 
-/// What the store answered to a deletion that is tried again.
-fn deletion_waits(error: store::Error) -> Problem {
-    let problem = Problem::from(error);
+/// What was answered to a deletion that is tried again.
+fn deletion_waits(problem: impl Into<Problem>) -> Problem {
+    let problem = problem.into();
     Problem {
         message: format!("{DELETION_WAITS}, unless deletionPolicy is set to Retain: {problem}"),
         ..problem

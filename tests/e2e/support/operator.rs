@@ -34,7 +34,6 @@ impl Operator {
         let store = format!("sqlite:{}", space.store_file().display());
         let mut arguments = vec!["--watch-namespace", &space.namespace, "--store", &store];
         for (default, value) in [
-            ("--keystore-namespace", space.namespace.as_str()),
             ("--metrics-bind-address", "0"),
             ("--health-probe-bind-address", "0"),
             ("--resync", "10m"),
@@ -87,6 +86,8 @@ impl Operator {
             .env("KUBECONFIG", kubeconfig)
             .env("HOME", space.folder())
             .env("POD_NAMESPACE", "keyreeve-system")
+            // Tenants of different tests have the same names.
+            .env("KEYREEVE_KEYSTORE_NAMESPACE", &space.namespace)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)

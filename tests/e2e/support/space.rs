@@ -108,6 +108,13 @@ impl Space {
         name
     }
 
+    /// Another namespace in which the operator may keep keystores.
+    pub async fn another_for_keystores(&self, suffix: &str) -> String {
+        let name = self.another(suffix, &[]).await;
+        rights::grant_keystores(&self.client, &name).await;
+        name
+    }
+
     async fn make_namespace(&self, name: &str, labels: &[(&str, &str)]) {
         let labels: serde_json::Map<_, _> =
             labels.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
