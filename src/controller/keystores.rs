@@ -1,11 +1,11 @@
 //! Wakes a Tenant when its keystore's Secret is changed or removed by another hand: metadata only.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    Api, Client, ResourceExt,
+    Api, ResourceExt,
     core::PartialObjectMeta,
     runtime::{
         WatchStreamExt,
@@ -20,11 +20,14 @@ use super::{
 use crate::keystore::{self, Keystores};
 
 /// Follows the keystores' Secrets until the operator stops.
-pub async fn watch(client: Client, namespace: &str, keystores: &Keystores, informer: &Informer) {
+pub async fn watch(
+    api: Api<PartialObjectMeta<Secret>>,
+    keystores: Arc<Keystores>,
+    informer: Informer,
+) {
     let config = watcher::Config::default()
         .timeout(WATCH_TIMEOUT)
         .fields(&format!("type={}", keystore::SECRET_TYPE));
-    let api = Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace);
     let mut events = watcher(api, config).default_backoff().boxed();
     let (mut there, mut listed) = (HashSet::new(), HashSet::new());
     loop {
@@ -32,21 +35,21 @@ pub async fn watch(client: Client, namespace: &str, keystores: &Keystores, infor
             Ok(Some(Event::Init)) => listed.clear(),
             Ok(Some(Event::InitApply(secret))) => {
                 listed.insert(secret.name_any());
-                changed(&secret, keystores, informer).await;
+                changed(&secret, &keystores, &informer).await;
             }
             Ok(Some(Event::InitDone)) => {
                 for gone in there.difference(&listed) {
-                    wake(gone, informer);
+                    wake(gone, &informer);
                 }
                 there = std::mem::take(&mut listed);
             }
             Ok(Some(Event::Apply(secret))) => {
                 there.insert(secret.name_any());
-                changed(&secret, keystores, informer).await;
+                changed(&secret, &keystores, &informer).await;
             }
             Ok(Some(Event::Delete(secret))) => {
                 there.remove(&secret.name_any());
-                wake(&secret.name_any(), informer);
+                wake(&secret.name_any(), &informer);
             }
             Ok(None) => return,
             Err(error) => {

@@ -4,7 +4,7 @@ use std::{convert::Infallible, fmt::Debug, future::Future, sync::Arc, time::Dura
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::{
-    Client, Resource,
+    Api, Client, Resource,
     runtime::{
         controller::{Action, Config, Error as ApplierError, applier},
         reflector::{ObjectRef, Store as CacheReader, store::Writer},
@@ -24,7 +24,7 @@ use super::{
     events::Events,
     index::{Kind, ObjectId},
     informer::{Informer, Linked, Queues, name},
-    labels,
+    keystores, labels,
     own_writes::OwnWrites,
     start::scopes,
     throttle::Throttle,
@@ -88,12 +88,12 @@ pub async fn run(
     } else {
         futures::future::ready(()).right_future()
     };
-    let keystores = Arc::new(Keystores::new(client.clone(), &options.keystore_namespace));
-    let (namespace, watched) = (options.keystore_namespace.clone(), keystores.clone());
-    let (informed, watcher) = (informer.clone(), client.clone());
-    background.spawn(async move {
-        super::keystores::watch(watcher, &namespace, &watched, &informed).await;
-    });
+    let all_keystores = Arc::new(Keystores::new(client.clone(), &options.keystore_namespace));
+    background.spawn(keystores::watch(
+        Api::namespaced(client.clone(), &options.keystore_namespace),
+        all_keystores.clone(),
+        informer.clone(),
+    ));
     background.spawn(health.clone().beat());
 
     let prepared = tokio::task::spawn_blocking(validation::warm_up);
@@ -119,7 +119,7 @@ pub async fn run(
         events: Events::new(client.clone()),
         client,
         store: Arc::new(Measured::new(store, metrics.clone())),
-        keystores,
+        keystores: all_keystores,
         view,
         clock,
         options,

@@ -48,7 +48,7 @@ pub fn of_ed25519(key: &ed25519_dalek::VerifyingKey) -> Jwk {
     with_kid(jwk)
 }
 
-/// The public key as PEM (SubjectPublicKeyInfo).
+/// The public key as PEM (`SubjectPublicKeyInfo`).
 pub fn public_pem(jwk: &Jwk) -> Result<String, Unreadable> {
     let unreadable = |cause: String| Unreadable { kid: jwk.kid.clone(), cause };
     let pem = match (jwk.kty.as_str(), jwk.crv.as_deref()) {

@@ -1,7 +1,10 @@
 //! The chart's own rights on keystores, granted in a test's namespace too: each test keeps its keystores apart.
 
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::{Api, Client, api::PostParams};
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
 
 const CHART: &str = "keyreeve-system";
 const NAME: &str = "keyreeve-system:keyreeve-keystore";
@@ -12,7 +15,7 @@ pub async fn grant_keystores(client: &Client, namespace: &str) {
     let mut binding =
         Api::<RoleBinding>::namespaced(client.clone(), CHART).get(NAME).await.unwrap();
     for metadata in [&mut role.metadata, &mut binding.metadata] {
-        *metadata = Default::default();
+        *metadata = ObjectMeta::default();
         metadata.name = Some(NAME.into());
     }
     let roles = Api::<Role>::namespaced(client.clone(), namespace);
