@@ -19,6 +19,7 @@ mod conflict;
 mod deletion;
 mod drift;
 mod examples;
+mod image;
 mod kill;
 mod pod_security;
 mod process;
