@@ -1,7 +1,7 @@
 # The way into everything here; the work is done by the scripts in dev/. A bare `make` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check audit generate build cluster cluster-stop run
+.PHONY: help demo test check audit generate build image cluster cluster-stop run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ generate: ## write the CRDs, and the docs that come from the code, anew
 
 build: ## compile the operator
 	@cargo build --locked
+
+image: ## the operator as a container image, in target/dev/podman
+	@dev/image.sh --release
 
 cluster: ## start a cluster in target/cluster and leave it running
 	@dev/cluster.sh start

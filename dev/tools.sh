@@ -9,6 +9,7 @@ export PATH=$DEV/bin:$PATH
 
 HELM_VERSION=v3.21.4
 CARGO_DENY_VERSION=0.20.2
+PODMAN_VERSION=4.3 # or later
 
 # --- what the machine must have ---------------------------------------------------------------
 
@@ -150,4 +151,31 @@ tools_sqlite3() {
 install_sqlite3() {
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sqlite3 >/dev/null
+}
+
+# --- Podman -----------------------------------------------------------------------------------
+
+# tools_podman: builds and runs the image (dev/podman.sh). It needs no daemon.
+tools_podman() {
+  local have
+  if ! command -v podman >/dev/null || ! has_runc; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+      die "podman or runc, which build and run the image, are not installed; \`sudo apt-get install podman runc\` brings them"
+    fi
+    step "Installing podman and runc" "about half a minute" install_podman
+  fi
+  have=$(podman --version | grep -o '[0-9][0-9.]*' | head -1)
+  if [ "$(printf '%s\n' "$PODMAN_VERSION" "$have" | sort -V | head -1)" != "$PODMAN_VERSION" ]; then
+    die "podman $PODMAN_VERSION or later is needed and this is $have; Debian 12 and Ubuntu 24.04 have one"
+  fi
+}
+
+# Podman finds it there, whether or not that is on a user's PATH.
+has_runc() {
+  PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v runc >/dev/null
+}
+
+install_podman() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman runc >/dev/null
 }

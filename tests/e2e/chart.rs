@@ -7,7 +7,7 @@ use keyreeve::api::Tenant;
 use kube::Api;
 use serde_json::json;
 
-use crate::support::{Operator, Space, setting};
+use crate::support::{CHART, Operator, Space, run, setting};
 
 #[tokio::test]
 async fn a_chart_for_one_namespace_grants_enough_there_and_nothing_elsewhere() {
@@ -84,14 +84,4 @@ fn values_that_are_misspelt_or_out_of_range_are_refused() {
         let name = value.split(['=', '.']).next().unwrap();
         assert!(!rendered.status.success() && error.contains(name), "{value}: {error}");
     }
-}
-
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/keyreeve");
-
-/// What the command prints; as the administrator, whose KUBECONFIG is set.
-fn run(command: &str, arguments: &[&str]) -> String {
-    let output = Command::new(command).args(arguments).output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command} {arguments:?}: {error}");
-    String::from_utf8(output.stdout).unwrap()
 }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod cluster;
+mod command;
 mod database;
 mod http;
 mod operator;
@@ -11,6 +12,7 @@ mod space;
 
 pub use audit::Audit;
 pub use cluster::Cluster;
+pub use command::{CHART, run};
 pub use database::Database;
 pub use http::Server;
 pub use operator::Operator;
