@@ -18,7 +18,7 @@ use crate::{
 /// How long the API server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Print a tenant's public signing keys as a JSON Web Key Set (JWKS).
+/// Print a tenant's public signing keys as a JWKS, or one of them as PEM.
 ///
 /// It finds the cluster as kubectl does (KUBECONFIG, ~/.kube/config), and needs
 /// nothing but the right to get the Tenant. Every key that is published is printed,

@@ -29,7 +29,6 @@ enum Command {
     Run(Box<run::Run>),
     /// Print the resource definitions (CRDs), or write them to a folder.
     Crds(crds::Crds),
-    /// Print a tenant's public signing keys as a JWKS, or one of them as PEM.
     Jwks(jwks::Jwks),
     /// Write the parts of the documentation that come from the code.
     #[command(hide = true)]

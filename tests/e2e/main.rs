@@ -20,6 +20,7 @@ mod deletion;
 mod drift;
 mod examples;
 mod image;
+mod jwks;
 mod kill;
 mod pod_security;
 mod process;
