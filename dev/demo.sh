@@ -121,7 +121,7 @@ show_drift() {
   title "… and the next resync puts it right, and says so"
   shown kubectl annotate tnt with-profile keyreeve.dev/reconcile=now
   awaited "an event that says so" has_event with-profile DriftCorrected
-  kubectl get events --field-selector involvedObject.name=with-profile,reason=DriftCorrected -o 'jsonpath={range .items[*]}{.type} {.reason}: {.message}{"\n"}{end}'
+  show_events with-profile DriftCorrected
   store "SELECT tenant_id, display_name, settings ->> 'registerEnabled' AS register_enabled FROM v1_tenants WHERE tenant_id = 'with-profile'"
   expect "what the store has" "A tenant on the starter plan|0" \
     "$(sqlite3 -readonly "$STORE" "SELECT display_name, settings ->> 'registerEnabled' FROM v1_tenants WHERE tenant_id = 'with-profile'")"
@@ -129,6 +129,10 @@ show_drift() {
 
 has_event() {
   kubectl get events --field-selector "involvedObject.name=$1,reason=$2" -o name | grep -q .
+}
+
+show_events() {
+  kubectl get events --field-selector "involvedObject.name=$1,reason=$2" -o 'jsonpath={range .items[*]}{.type} {.reason}: {.message}{"\n"}{end}'
 }
 
 show_refusal() {
@@ -140,6 +144,88 @@ show_refusal() {
   fi
   echo "$answer"
   grep -q 'must be between 10m and 4320h' <<<"$answer" || die "the refusal should name the limits"
+}
+
+# As typed, this is the operator's program.
+keyreeve() {
+  target/debug/keyreeve "$@"
+}
+
+# jose sign|verify: the part of an identity provider, and of those who trust it.
+jose() {
+  "$JOSE_PYTHON" dev/jose.py "$1"
+}
+
+# kid_of STATE: of the tenant keys.
+kid_of() {
+  kubectl get tnt keys -o "jsonpath={.status.keystore[?(@.state==\"$1\")].key.kid}"
+}
+
+# signed: a token of the key that signs now.
+signed() {
+  kubectl --namespace keyreeve-system get secret keystore-keys -o json | jose sign
+}
+
+# tried TOKEN: says whether anybody who has the JWKS takes the token. The answer is its exit code, too.
+tried() {
+  { keyreeve jwks keys && echo "$1"; } | jose verify 2>&1
+}
+
+show_states() {
+  kubectl get tnt keys -o go-template='{{range .status.keystore}}{{printf "%s %-7s since %s\n" .key.kid .state (or .revokedAt .rotatedAt .activatedAt .createdAt)}}{{end}}'
+}
+
+has_key() {
+  kid_of "$1" | grep -q .
+}
+
+show_rotation() {
+  local active standby
+  title "Each tenant has signing keys of its own. Anybody may have their public halves …"
+  shown keyreeve jwks keys
+  title "… and an identity provider signs with the private half, from a Secret out of the teams' reach"
+  echo '$ kubectl --namespace keyreeve-system get secret keystore-keys -o json | dev/jose.py sign'
+  TOKEN=$(signed)
+  echo "$TOKEN"
+  active=$(kid_of Active)
+  echo '$ { keyreeve jwks keys; echo TOKEN; } | dev/jose.py verify'
+  tried "$TOKEN" || die "a token of the Active key should verify"
+  title "A rotation is asked for: the next key is published for publishBefore before it signs"
+  shown kubectl annotate tnt keys keyreeve.dev/rotate=now
+  awaited "a Standby key" has_key Standby
+  standby=$(kid_of Standby)
+  show_states
+  awaited "an event that says so" has_event keys KeyPublished
+  show_events keys KeyPublished
+  expect "the key that signs" "$active" "$(kid_of Active)"
+  expect "the number of keys in the JWKS" 2 "$(keyreeve jwks keys | grep -c '"kid"')"
+  echo "The token from before:"
+  tried "$TOKEN" || die "a token of the Active key should verify while the next one is published"
+}
+
+show_revocation() {
+  local leaked standby answer
+  leaked=$(kid_of Active)
+  standby=$(kid_of Standby)
+  title "Before that, the key that signs leaks: it is revoked, and the next one takes over at once"
+  printf '$ kubectl patch tnt keys --type merge -p '"'"'{"spec": {"keystore": {"revoke": ["%s"]}}}'"'"'\n' "$leaked"
+  kubectl patch tnt keys --type merge -p "{\"spec\": {\"keystore\": {\"revoke\": [\"$leaked\"]}}}"
+  awaited "a revoked key" has_key Revoked
+  show_states
+  expect "the key that signs" "$standby" "$(kid_of Active)"
+  expect "the key that is revoked" "$leaked" "$(kid_of Revoked)"
+  awaited "an event that says so" has_event keys KeyRevoked
+  show_events keys KeyRevoked
+  echo "The token from before:"
+  if answer=$(tried "$TOKEN"); then
+    die "a token of a revoked key should not verify"
+  fi
+  echo "$answer"
+  grep -q 'has no key of its kid' <<<"$answer" || die "the revoked key should be out of the JWKS"
+  echo "A new one:"
+  answer=$(tried "$(signed)") || die "a token of the new key should verify"
+  echo "$answer"
+  grep -q "$standby" <<<"$answer" || die "the new key should have signed"
 }
 
 show_deletion() {
@@ -167,6 +253,7 @@ Everything is left running. Next:
   kubectl get keyreeve -A
   kubectl explain tenant.spec.settings
   kubectl edit tnt locked
+  target/debug/keyreeve jwks keys
   sqlite3 "$STORE" 'SELECT * FROM v1_tenants'
   tail -f "$DIR/operator.log"
 
@@ -184,6 +271,7 @@ main() {
   tools_controlplane
   tools_helm
   tools_sqlite3
+  tools_jose
   step "Compiling the operator" "about 3 minutes" cargo build --locked --quiet
   mkdir -p "$DIR"
   if [ -n "${KEEP-}" ]; then
@@ -198,6 +286,8 @@ main() {
   show_effective
   show_drift
   show_refusal
+  show_rotation
+  show_revocation
   show_deletion
   if [ -n "${KEEP-}" ]; then
     leave_running
