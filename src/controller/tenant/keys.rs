@@ -17,7 +17,8 @@ use crate::{
         Problem, Reason,
         claim::Mark,
         effective::Document,
-        rotation::{self, FirstKey, KeyRecord, KeyType, Ledger, Plan, Schedule},
+        ledger::{self, KeyRecord, KeyType, Ledger, Schedule},
+        rotation::{self, FirstKey, Plan},
     },
 };
 
@@ -63,14 +64,15 @@ impl Keys<'_> {
             if known.is_empty() {
                 return self.carry_out(None, Ledger::default(), schedule, Vec::new()).await;
             }
-            let since = *self.memo.keystore_missing.get_or_insert(self.now);
+            // Under a clock that was turned back it begins anew.
+            let since = self.memo.keystore_missing.filter(|since| *since <= self.now);
+            let since = *self.memo.keystore_missing.insert(since.unwrap_or(self.now));
             let end = since.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
-            // A clock that was turned back must not prolong it.
-            if (since..end).contains(&self.now) {
+            if self.now < end {
                 return Ok(self.missing(known, schedule, end));
             }
             let mut ledger = Ledger::default();
-            let lost = ledger.take_in(&known, schedule, self.now);
+            let lost = rotation::take_in(&mut ledger, &known, schedule, self.now);
             let news = Notice::warning(Reason::KeystoreLost, self.lost(&lost));
             return self.carry_out(None, ledger, schedule, vec![news]).await;
         };
@@ -79,7 +81,7 @@ impl Keys<'_> {
             Err(problem) => return Ok(self.blocked(known, schedule, problem)),
         };
         let mut ledger = before.clone();
-        let newer = ledger.take_in(&known, schedule, self.now);
+        let newer = rotation::take_in(&mut ledger, &known, schedule, self.now);
         let news = if newer.is_empty() {
             Vec::new()
         } else {
@@ -281,7 +283,7 @@ fn too_many_keys(ledger: &Ledger, schedule: Schedule) -> Also {
         reason: Reason::TooManyKeys,
         message: format!(
             "a rotation waits: there are {} keys, as many as there may be, because each is retained for {}. The next one goes at {leaves}; shorten {shorten}, or lengthen keystore.rotationPeriod",
-            rotation::MAX_KEYS,
+            ledger::MAX_KEYS,
             schedule.retain_for
         ),
     }
