@@ -353,6 +353,20 @@ fn a_lost_keystore_leaves_its_public_keys_for_as_long_as_they_are_retained() {
 }
 
 #[test]
+fn what_was_lost_is_retained_for_the_tokens_of_its_time() {
+    let mut tenant = Tenant::signing();
+    tenant.schedule.longest_token = hours(48);
+    tenant.schedule.retain_for = hours(48);
+    let mut known = std::mem::take(&mut tenant.ledger).keys;
+    // Status does not tell for how long its tokens live.
+    known[0].longest_token = Duration::default();
+    take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
+    tenant.schedule = schedule();
+    tenant.later(2 * DAY - 1);
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
+}
+
+#[test]
 fn a_restored_older_keystore_keeps_what_came_after_it_published() {
     let mut tenant = Tenant::signing();
     let backup = tenant.ledger.clone();
