@@ -21,9 +21,8 @@ use crate::keystore::{self, Keystores};
 
 /// Follows the keystores' Secrets until the operator stops.
 pub async fn watch(client: Client, namespace: &str, keystores: &Keystores, informer: &Informer) {
-    let config = watcher::Config::default()
-        .timeout(WATCH_TIMEOUT)
-        .fields(&format!("type={}", keystore::SECRET_TYPE));
+    // Of every type: one of another that stands in the place of a keystore blocks it until it goes.
+    let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
     let api = Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace);
     let mut events = watcher(api, config).default_backoff().boxed();
     let (mut there, mut listed) = (HashSet::new(), HashSet::new());
