@@ -93,7 +93,9 @@ impl Controlled for Tenant {
             Ok(claim) => claim,
             Err(problem) => {
                 // Another one was faster to the store than this one, which had made its keys by then.
-                if self.was_in().is_none() {
+                // Of one that was in the store the keys are in use and stay; also when status has
+                // come to speak of the conflict alone.
+                if self.was_in().is_none() && !self.is_in_conflict() {
                     keys::give_back(&tenant_id, &mark, context).await?;
                 }
                 return Ok(not_in_store(problem));
@@ -295,6 +297,14 @@ impl Tenant {
     /// The store that had the tenant, as status says.
     fn was_in(&self) -> Option<&StoreReference> {
         self.status.as_ref()?.store.as_ref()
+    }
+
+    /// Whether status says that another one has the tenant.
+    fn is_in_conflict(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| {
+            let mut conditions = status.conditions.iter();
+            conditions.any(|condition| condition.reason == Reason::Conflict.as_str())
+        })
     }
 
     /// Whether status says that the deletion could not be done at once.
