@@ -233,7 +233,7 @@ impl Ledger {
         schedule: Schedule,
         now: Timestamp,
     ) -> Vec<String> {
-        let mut lost = Vec::new();
+        let (mut lost, had) = (Vec::new(), self.keys.len());
         let missing: Vec<_> =
             known.iter().filter(|known| self.key(known.kid()).is_none()).cloned().collect();
         // A key in waiting that a keystore does not have was withdrawn, and never signed.
@@ -255,8 +255,12 @@ impl Ledger {
             }
             self.keys.push(key);
         }
-        self.keys.sort_by_key(|key| key.key.created_at.0);
-        at_most(MAX_KEYS, &mut self.keys, schedule);
+        if self.keys.len() > had {
+            // Not otherwise: after a clock that was turned back, the order of the times is not that
+            // in which the keys were made, and another order is another thing to write.
+            self.keys.sort_by_key(|key| key.key.created_at.0);
+            at_most(MAX_KEYS, &mut self.keys, schedule);
+        }
         lost.retain(|kid| self.key(kid).is_some());
         lost
     }
