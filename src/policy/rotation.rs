@@ -79,7 +79,7 @@ pub fn take_in(
     schedule: Schedule,
     now: Timestamp,
 ) -> Vec<String> {
-    let mut lost = Vec::new();
+    let (mut lost, had) = (Vec::new(), ledger.keys.len());
     let missing: Vec<_> =
         known.iter().filter(|known| ledger.key(known.kid()).is_none()).cloned().collect();
     // A key in waiting that a keystore does not have was withdrawn, and never signed.
@@ -101,8 +101,12 @@ pub fn take_in(
         }
         ledger.keys.push(key);
     }
-    ledger.keys.sort_by_key(|key| key.key.created_at.0);
-    at_most(MAX_KEYS, &mut ledger.keys, schedule);
+    if ledger.keys.len() > had {
+        // Not otherwise: after a clock that was turned back, the order of the times is not that in
+        // which the keys were made, and another order is another thing to write.
+        ledger.keys.sort_by_key(|key| key.key.created_at.0);
+        at_most(MAX_KEYS, &mut ledger.keys, schedule);
+    }
     lost.retain(|kid| ledger.key(kid).is_some());
     lost
 }

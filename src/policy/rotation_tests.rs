@@ -454,6 +454,18 @@ fn a_clock_that_was_wrong_for_a_while_stops_nothing() {
 }
 
 #[test]
+fn keys_stay_in_the_order_in_which_they_were_made_though_a_clock_was_turned_back() {
+    let mut tenant = Tenant::signing();
+    tenant.now = tenant.now.saturating_sub(SignedDuration::from_hours(24 * 365)).unwrap();
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    let (before, known) = (tenant.ledger.clone(), tenant.ledger.keys.clone());
+    assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+    assert!(take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now).is_empty());
+    assert_eq!(tenant.ledger, before, "there is nothing to write");
+}
+
+#[test]
 fn a_fraction_of_a_second_is_never_taken_from_anybody() {
     let mut tenant = Tenant::new();
     tenant.now = "2030-01-01T00:00:00.5Z".parse().unwrap();
