@@ -5,7 +5,18 @@
 
 use serde_json::{Value, json};
 
-use super::paths::for_each_leaf;
+use super::{Algorithm, Duration, paths::for_each_leaf};
+
+/// What signing keys are of.
+pub const KEY_ALGORITHM: Algorithm = Algorithm::RS256;
+/// The size of RSA keys in bits.
+pub const KEY_SIZE: u32 = 2048;
+/// How long a key signs: 90 days.
+pub const ROTATION_PERIOD: Duration = Duration::from_secs(2160 * 3600);
+/// How long a key is published before it signs.
+pub const PUBLISH_BEFORE: Duration = Duration::from_secs(24 * 3600);
+/// How long a replaced key stays published.
+pub const RETAIN_FOR: Duration = Duration::from_secs(24 * 3600);
 
 /// What `settings` and `keystore` are where neither tenant nor profile says: every leaf, exactly once.
 ///
@@ -74,11 +85,11 @@ pub fn tenant_settings() -> Value {
             "userSelfDeletion": {"enabled": false},
         },
         "keystore": {
-            "algorithm": "RS256",
-            "keySize": 2048,
-            "rotationPeriod": "2160h",
-            "publishBefore": "24h",
-            "retainFor": "24h",
+            "algorithm": KEY_ALGORITHM,
+            "keySize": KEY_SIZE,
+            "rotationPeriod": ROTATION_PERIOD,
+            "publishBefore": PUBLISH_BEFORE,
+            "retainFor": RETAIN_FOR,
         },
     })
 }

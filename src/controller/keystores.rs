@@ -25,9 +25,8 @@ pub async fn watch(
     keystores: Arc<Keystores>,
     informer: Informer,
 ) {
-    let config = watcher::Config::default()
-        .timeout(WATCH_TIMEOUT)
-        .fields(&format!("type={}", keystore::SECRET_TYPE));
+    // Of every type: one of another that stands in the place of a keystore blocks it until it goes.
+    let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
     let mut events = watcher(api, config).default_backoff().boxed();
     let (mut there, mut listed) = (HashSet::new(), HashSet::new());
     loop {

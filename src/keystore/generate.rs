@@ -21,7 +21,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::jwk;
 use crate::{
     api::{Algorithm, Jwk},
-    policy::rotation::KeyType,
+    policy::ledger::KeyType,
 };
 
 /// A private key, with its public half. The private half is wiped when it is dropped.

@@ -13,5 +13,5 @@ mod secret;
 mod secrets;
 
 pub use generate::{GenerateError, PrivateKey};
-pub use secret::{Damage, KIND as SECRET_TYPE, name as secret_name, tenant_of};
+pub use secret::{Damage, name as secret_name, tenant_of};
 pub use secrets::{Found, Keystores};

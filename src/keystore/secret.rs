@@ -18,7 +18,7 @@ use crate::{
     api::KeyState,
     policy::{
         claim::Mark,
-        rotation::{KeyRecord, Ledger, MAX_KEYS},
+        ledger::{KeyRecord, Ledger, MAX_KEYS},
     },
 };
 

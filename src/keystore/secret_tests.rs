@@ -3,7 +3,8 @@ use crate::{
     api::Algorithm,
     policy::{
         claim::Kind,
-        rotation::{self, FirstKey, KeyType, Schedule},
+        ledger::{KeyType, Schedule},
+        rotation::{self, FirstKey},
     },
 };
 

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::policy::{
     claim::Mark,
-    rotation::{KeyType, Ledger},
+    ledger::{KeyType, Ledger},
 };
 
 /// What answers a write without what was written.

@@ -7,6 +7,7 @@ pub mod claim;
 mod class;
 pub mod effective;
 pub mod grant;
+pub mod ledger;
 pub mod password;
 mod reason;
 pub mod rotation;

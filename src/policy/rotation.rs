@@ -12,63 +12,13 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde::{Deserialize, Serialize};
 
-use crate::api::{Algorithm, Duration, Jwk, Key, KeyState, KeystoreSpec, Settings};
-
-/// As many keys as a keystore has room for, revoked ones included.
-pub const MAX_KEYS: usize = 20;
+use super::ledger::{KeyRecord, KeyType, Ledger, MAX_KEYS, Schedule};
+use crate::api::{Duration, Jwk, Key, KeyState};
 
 /// Clocks of two machines may differ by this much; a time stamp that is further in the
 /// future was written under a clock that was wrong.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
-
-/// What a keystore records, as `keys.json` in its Secret: every key, and what was asked for last.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// The keys, in the order in which they were made.
-    pub keys: Vec<KeyRecord>,
-    /// The value of the annotation `keyreeve.dev/rotate` that was carried out last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rotate: Option<String>,
-}
-
-/// A key as the keystore records it: what status shows, and what only its schedule needs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeyRecord {
-    /// As status shows it.
-    #[serde(flatten)]
-    pub key: Key,
-    /// Since when it is published, where that is not since it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub published_at: Option<Time>,
-    /// The longest life of a token that it may have signed.
-    #[serde(default)]
-    pub longest_token: Duration,
-}
-
-/// An algorithm, with the size where it has several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyType {
-    /// The algorithm.
-    pub algorithm: Algorithm,
-    /// The size of an RSA key in bits; without meaning for others.
-    pub size: u32,
-}
-
-/// The durations in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
-    /// How long a key signs; empty: until something else ends it.
-    pub rotation_period: Duration,
-    /// How long a key is published before it signs.
-    pub publish_before: Duration,
-    /// How long a replaced key stays published: never less than `longest_token`.
-    pub retain_for: Duration,
-    /// The longest life of an access or ID token.
-    pub longest_token: Duration,
-}
 
 /// What the first key of a tenant does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,160 +70,45 @@ pub struct NewKey {
     longest_token: Duration,
 }
 
-impl KeyType {
-    /// The type in force; what is not said is as in the built-in values.
-    #[must_use]
-    pub fn of(keystore: &KeystoreSpec) -> Self {
-        Self {
-            algorithm: keystore.algorithm.unwrap_or(Algorithm::RS256),
-            size: keystore.key_size.unwrap_or(2048),
+/// Takes in keys that were published and that the keystore does not have, as after it was lost or an older
+/// one was restored: nobody can sign with them any more, and what they signed must verify until it expires.
+/// Answers their kids.
+pub fn take_in(
+    ledger: &mut Ledger,
+    known: &[KeyRecord],
+    schedule: Schedule,
+    now: Timestamp,
+) -> Vec<String> {
+    let (mut lost, had) = (Vec::new(), ledger.keys.len());
+    let missing: Vec<_> =
+        known.iter().filter(|known| ledger.key(known.kid()).is_none()).cloned().collect();
+    // A key in waiting that a keystore does not have was withdrawn, and never signed.
+    let withdrawn = !ledger.keys.is_empty();
+    for mut key in missing {
+        if key.is(KeyState::Standby) && withdrawn {
+            continue;
         }
-    }
-
-    /// Whether a key is of this type.
-    #[must_use]
-    pub fn is_of(self, jwk: &Jwk) -> bool {
-        let size_of = |n: &String| n.len() * 3 / 4 * 8;
-        jwk.alg == self.algorithm.as_str()
-            && jwk.n.as_ref().is_none_or(|n| u32::try_from(size_of(n)) == Ok(self.size))
-    }
-}
-
-impl Schedule {
-    /// The durations in force. A replaced key is retained for as long as its tokens live, at least:
-    /// access tokens, those of client credentials among them, and ID tokens.
-    #[must_use]
-    pub fn of(keystore: &KeystoreSpec, settings: &Settings) -> Self {
-        let ttl = settings.ttl.clone().unwrap_or_default();
-        let longest_token = [ttl.access_token, ttl.client_credentials, ttl.id_token]
-            .into_iter()
-            .flatten()
-            .max()
-            .unwrap_or_default();
-        let day = Duration::from_secs(24 * 3600);
-        Self {
-            rotation_period: keystore.rotation_period.unwrap_or_default(),
-            publish_before: keystore.publish_before.unwrap_or(day),
-            retain_for: keystore.retain_for.unwrap_or(day).max(longest_token),
-            longest_token,
-        }
-    }
-}
-
-impl KeyRecord {
-    /// The key's id.
-    #[must_use]
-    pub fn kid(&self) -> &str {
-        &self.key.key.kid
-    }
-
-    /// Whether it is in this state.
-    #[must_use]
-    pub fn is(&self, state: KeyState) -> bool {
-        self.key.state == state
-    }
-
-    /// Whether it is in the JWKS.
-    #[must_use]
-    pub fn is_published(&self) -> bool {
-        !self.is(KeyState::Revoked)
-    }
-
-    /// Whether its private half is needed: it signs, or will.
-    #[must_use]
-    pub fn needs_private_half(&self) -> bool {
-        self.is(KeyState::Active) || self.is(KeyState::Standby)
-    }
-
-    /// When it may begin to sign: of one that waits.
-    #[must_use]
-    pub fn signs_from(&self, schedule: Schedule) -> Timestamp {
-        let published = self.published_at.as_ref().unwrap_or(&self.key.created_at);
-        after(published.0, schedule.publish_before)
-    }
-
-    /// When it leaves the JWKS: of a retired one.
-    #[must_use]
-    pub fn leaves_at(&self, schedule: Schedule) -> Timestamp {
-        let rotated = self.key.rotated_at.as_ref().unwrap_or(&self.key.created_at);
-        after(rotated.0, schedule.retain_for.max(self.longest_token))
-    }
-
-    /// When the key that takes over must be published: of an active one.
-    fn followed_from(&self, schedule: Schedule) -> Option<Timestamp> {
-        if schedule.rotation_period.is_zero() {
-            return None;
-        }
-        let ahead = schedule.rotation_period.as_secs()
-            - schedule.publish_before.as_secs().min(schedule.rotation_period.as_secs());
-        let since = self.key.activated_at.as_ref().unwrap_or(&self.key.created_at);
-        Some(after(since.0, Duration::from_secs(ahead)))
-    }
-}
-
-impl Ledger {
-    /// The key that signs, if there is one.
-    #[must_use]
-    pub fn active(&self) -> Option<&KeyRecord> {
-        self.keys.iter().find(|key| key.is(KeyState::Active))
-    }
-
-    /// The key of this id.
-    #[must_use]
-    pub fn key(&self, kid: &str) -> Option<&KeyRecord> {
-        self.keys.iter().find(|key| key.kid() == kid)
-    }
-
-    /// Takes in keys that were published and that the keystore does not have, as after it was lost or an older
-    /// one was restored: nobody can sign with them any more, and what they signed must verify until it expires.
-    /// Answers their kids.
-    pub fn take_in(
-        &mut self,
-        known: &[KeyRecord],
-        schedule: Schedule,
-        now: Timestamp,
-    ) -> Vec<String> {
-        let mut lost = Vec::new();
-        let missing: Vec<_> =
-            known.iter().filter(|known| self.key(known.kid()).is_none()).cloned().collect();
-        // A key in waiting that a keystore does not have was withdrawn, and never signed.
-        let withdrawn = !self.keys.is_empty();
-        for mut key in missing {
-            if key.is(KeyState::Standby) && withdrawn {
+        if key.is_published() {
+            key.longest_token = key.longest_token.max(schedule.longest_token);
+            if !key.is(KeyState::Retired) {
+                key.key.state = KeyState::Retired;
+                key.key.rotated_at = Some(stamp(now));
+            }
+            if key.leaves_at(schedule) <= now {
                 continue;
             }
-            if key.is_published() {
-                key.longest_token = key.longest_token.max(schedule.longest_token);
-                if !key.is(KeyState::Retired) {
-                    key.key.state = KeyState::Retired;
-                    key.key.rotated_at = Some(stamp(now));
-                }
-                if key.leaves_at(schedule) <= now {
-                    continue;
-                }
-                lost.push(key.kid().to_owned());
-            }
-            self.keys.push(key);
+            lost.push(key.kid().to_owned());
         }
-        self.keys.sort_by_key(|key| key.key.created_at.0);
-        at_most(MAX_KEYS, &mut self.keys, schedule);
-        lost.retain(|kid| self.key(kid).is_some());
-        lost
+        ledger.keys.push(key);
     }
-
-    /// When there is something to do again, if nothing else changes.
-    #[must_use]
-    pub fn next_look(&self, schedule: Schedule, now: Timestamp) -> Option<Timestamp> {
-        let followed = self.keys.iter().any(|key| key.is(KeyState::Standby));
-        let at = |key: &KeyRecord| match key.key.state {
-            KeyState::Standby => Some(key.signs_from(schedule)),
-            KeyState::Active if followed => None,
-            KeyState::Active => key.followed_from(schedule),
-            KeyState::Retired => Some(key.leaves_at(schedule)),
-            KeyState::Revoked => None,
-        };
-        self.keys.iter().filter_map(at).filter(|at| *at > now).min()
+    if ledger.keys.len() > had {
+        // Not otherwise: after a clock that was turned back, the order of the times is not that in
+        // which the keys were made, and another order is another thing to write.
+        ledger.keys.sort_by_key(|key| key.key.created_at.0);
+        at_most(MAX_KEYS, &mut ledger.keys, schedule);
     }
+    lost.retain(|kid| ledger.key(kid).is_some());
+    lost
 }
 
 /// Decides what is to be done with a tenant's keys now.
@@ -283,7 +118,7 @@ pub fn plan(ledger: &Ledger, inputs: &Inputs<'_>) -> Plan {
     let mut keys = ledger.keys.clone();
     mend_times(&mut keys, now);
     keys.retain(|key| !key.is(KeyState::Retired) || key.leaves_at(schedule) > now);
-    revoke(&mut keys, inputs);
+    revoke(&mut keys, inputs.revoke, now);
 
     let asked = inputs.rotate.is_some() && inputs.rotate != ledger.rotate.as_deref();
     let new_key = |signs| NewKey {
@@ -393,11 +228,12 @@ fn mend_times(keys: &mut [KeyRecord], now: Timestamp) {
     }
 }
 
-fn revoke(keys: &mut [KeyRecord], inputs: &Inputs<'_>) {
+/// Takes these kids out of the JWKS, for good.
+pub fn revoke(keys: &mut [KeyRecord], kids: &[String], now: Timestamp) {
     for key in keys.iter_mut().filter(|key| key.is_published()) {
-        if inputs.revoke.iter().any(|kid| kid == key.kid()) {
+        if kids.iter().any(|kid| kid == key.kid()) {
             key.key.state = KeyState::Revoked;
-            key.key.revoked_at = Some(stamp(inputs.now));
+            key.key.revoked_at = Some(stamp(now));
         }
     }
 }
@@ -452,11 +288,6 @@ fn forget_first(
 
 fn find(keys: &[KeyRecord], state: KeyState) -> Option<usize> {
     keys.iter().position(|key| key.is(state))
-}
-
-fn after(time: Timestamp, duration: Duration) -> Timestamp {
-    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    time.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
 /// A time stamp: the next whole second.

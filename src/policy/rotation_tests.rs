@@ -3,6 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    api::{Algorithm, KeystoreSpec},
+    policy::ledger::after,
+};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
@@ -330,22 +334,36 @@ fn a_lost_keystore_leaves_its_public_keys_for_as_long_as_they_are_retained() {
     tenant.rotate = Some("now".into());
     tenant.look();
     let known = std::mem::take(&mut tenant.ledger).keys;
-    let lost = tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+    let lost = take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
     assert_eq!(lost, ["key-1", "key-2"]);
     tenant.look();
     assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Retired), ("key-3", Active)]);
     assert!(
-        tenant.ledger.clone().take_in(&known, tenant.schedule, tenant.now).is_empty(),
+        take_in(&mut tenant.ledger.clone(), &known, tenant.schedule, tenant.now).is_empty(),
         "once is enough"
     );
     tenant.later(DAY);
     assert_eq!(tenant.states(), [("key-3", Active)]);
-    let again = tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+    let again = take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
     assert_eq!(
         again,
         ["key-1"],
         "of one that was said to be active nobody knows since when it is lost"
     );
+}
+
+#[test]
+fn what_was_lost_is_retained_for_the_tokens_of_its_time() {
+    let mut tenant = Tenant::signing();
+    tenant.schedule.longest_token = hours(48);
+    tenant.schedule.retain_for = hours(48);
+    let mut known = std::mem::take(&mut tenant.ledger).keys;
+    // Status does not tell for how long its tokens live.
+    known[0].longest_token = Duration::default();
+    take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
+    tenant.schedule = schedule();
+    tenant.later(2 * DAY - 1);
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
 }
 
 #[test]
@@ -360,7 +378,7 @@ fn a_restored_older_keystore_keeps_what_came_after_it_published() {
     let known = tenant.ledger.keys.clone();
     tenant.revoke.clear();
     tenant.ledger = backup;
-    assert_eq!(tenant.ledger.take_in(&known, tenant.schedule, tenant.now), ["key-3"]);
+    assert_eq!(take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now), ["key-3"]);
     tenant.look();
     let states: BTreeMap<_, _> = tenant.states().into_iter().collect();
     assert_eq!(states["key-1"], Active);
@@ -402,7 +420,7 @@ fn there_is_always_room_for_a_key_that_signs() {
         assert!(tenant.ledger.keys.len() <= MAX_KEYS);
     }
     let known = std::mem::take(&mut tenant.ledger).keys;
-    tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+    take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
     tenant.look();
     assert!(tenant.ledger.active().is_some());
     assert_eq!(tenant.ledger.keys.len(), MAX_KEYS);
@@ -433,6 +451,18 @@ fn a_clock_that_was_wrong_for_a_while_stops_nothing() {
         ("key-2", Retired),
         "what may have signed for a year ahead stays"
     );
+}
+
+#[test]
+fn keys_stay_in_the_order_in_which_they_were_made_though_a_clock_was_turned_back() {
+    let mut tenant = Tenant::signing();
+    tenant.now = tenant.now.saturating_sub(SignedDuration::from_hours(24 * 365)).unwrap();
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    let (before, known) = (tenant.ledger.clone(), tenant.ledger.keys.clone());
+    assert_eq!(tenant.states(), [("key-1", Active), ("key-2", Standby)]);
+    assert!(take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now).is_empty());
+    assert_eq!(tenant.ledger, before, "there is nothing to write");
 }
 
 #[test]
@@ -542,7 +572,7 @@ impl World {
             // With a full keystore something must be given up: a test of its own.
             Act::Lose if tenant.ledger.keys.len() < MAX_KEYS => {
                 let known = std::mem::take(&mut tenant.ledger).keys;
-                tenant.ledger.take_in(&known, tenant.schedule, tenant.now);
+                take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
                 true
             }
             Act::Lose => false,

@@ -173,6 +173,7 @@ impl Container {
             .args(["--volume=/var/lib/keyreeve"])
             .arg(format!("--volume={}:/kubeconfig:ro", kubeconfig.display()))
             .args(["--env=KUBECONFIG=/kubeconfig", "--env=POD_NAMESPACE=keyreeve-system"])
+            .arg(format!("--env=KEYREEVE_KEYSTORE_NAMESPACE={}", space.namespace))
             .args(flags)
             .args([image, "run", "--watch-namespace", &space.namespace])
             .args(arguments)

@@ -13,7 +13,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Conditions, Operator, Space, eventually, is_current};
+use crate::support::{Conditions, Dice, Operator, Space, eventually, is_current};
 
 const ROUNDS: usize = 55;
 const TENANTS: usize = 40;
@@ -195,16 +195,4 @@ fn status(tenant: &Tenant) -> Value {
         *key = json!({"state": key["state"], "alg": key["key"]["alg"]});
     }
     status
-}
-
-/// The same numbers in each run (xorshift), so that a failure comes again.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
 }

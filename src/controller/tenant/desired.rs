@@ -13,7 +13,7 @@ use crate::{
     },
     policy::{
         effective::Document,
-        rotation::KeyRecord,
+        ledger::KeyRecord,
         short_id,
         subscription::{self, Standing},
     },

@@ -5,7 +5,7 @@ use crate::{
     controller::driver::Notice,
     policy::{
         Reason,
-        rotation::{KeyRecord, Ledger, Schedule},
+        ledger::{KeyRecord, Ledger, Schedule},
     },
 };
 

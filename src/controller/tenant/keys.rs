@@ -17,7 +17,8 @@ use crate::{
         Problem, Reason,
         claim::Mark,
         effective::Document,
-        rotation::{self, FirstKey, KeyRecord, KeyType, Ledger, Plan, Schedule},
+        ledger::{self, KeyRecord, KeyType, Ledger, Schedule},
+        rotation::{self, FirstKey, Plan},
     },
 };
 
@@ -53,7 +54,7 @@ pub struct KeysOutcome {
 
 impl Keys<'_> {
     /// Brings the keystore to what is due.
-    pub async fn bring_about(self) -> Result<KeysOutcome, Problem> {
+    pub async fn bring_about(mut self) -> Result<KeysOutcome, Problem> {
         let schedule =
             Schedule::of(&self.document.typed_keystore(), &self.document.typed_settings());
         let found = self.context.keystores.observe(self.tenant_id).await;
@@ -63,14 +64,15 @@ impl Keys<'_> {
             if known.is_empty() {
                 return self.carry_out(None, Ledger::default(), schedule, Vec::new()).await;
             }
-            let since = *self.memo.keystore_missing.get_or_insert(self.now);
+            // Under a clock that was turned back it begins anew.
+            let since = self.memo.keystore_missing.filter(|since| *since <= self.now);
+            let since = *self.memo.keystore_missing.insert(since.unwrap_or(self.now));
             let end = since.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
-            // A clock that was turned back must not prolong it.
-            if (since..end).contains(&self.now) {
+            if self.now < end {
                 return Ok(self.missing(known, schedule, end));
             }
             let mut ledger = Ledger::default();
-            let lost = ledger.take_in(&known, schedule, self.now);
+            let lost = rotation::take_in(&mut ledger, &known, schedule, self.now);
             let news = Notice::warning(Reason::KeystoreLost, self.lost(&lost));
             return self.carry_out(None, ledger, schedule, vec![news]).await;
         };
@@ -79,7 +81,7 @@ impl Keys<'_> {
             Err(problem) => return Ok(self.blocked(known, schedule, problem)),
         };
         let mut ledger = before.clone();
-        let newer = ledger.take_in(&known, schedule, self.now);
+        let newer = rotation::take_in(&mut ledger, &known, schedule, self.now);
         let news = if newer.is_empty() {
             Vec::new()
         } else {
@@ -96,9 +98,8 @@ impl Keys<'_> {
         schedule: Schedule,
         mut notices: Vec<Notice>,
     ) -> Result<KeysOutcome, Problem> {
+        let revoke = self.revoked();
         let Self { tenant, tenant_id, mark, memo, context, now, .. } = self;
-        let keystore = tenant.spec.keystore.clone().unwrap_or_default();
-        let revoke = keystore.revoke.unwrap_or_default();
         let status = tenant.status.iter().flat_map(|status| &status.keystore);
         let inputs = rotation::Inputs {
             wanted: KeyType::of(&self.document.typed_keystore()),
@@ -135,7 +136,7 @@ impl Keys<'_> {
             problem: None,
             also: too_many.then(|| too_many_keys(&after, schedule)).into_iter().collect(),
             notices,
-            unknown: revoke.into_iter().filter(|kid| after.key(kid).is_none()).collect(),
+            unknown: tenant.revokes().filter(|kid| after.key(kid).is_none()).cloned().collect(),
             look_again: look_again.and_then(|at| Duration::try_from(at.duration_since(now)).ok()),
             ledger: after,
             schedule,
@@ -193,7 +194,20 @@ impl Keys<'_> {
         known
     }
 
-    fn missing(&self, known: Vec<KeyRecord>, schedule: Schedule, end: Timestamp) -> KeysOutcome {
+    /// The kids to revoke: those that the Tenant names, and those that were revoked before, whatever a
+    /// Secret that was restored says of them.
+    fn revoked(&self) -> Vec<String> {
+        let known = self.known();
+        let before = known.iter().filter(|key| !key.is_published()).map(|key| key.kid().to_owned());
+        self.tenant.revokes().cloned().chain(before).collect()
+    }
+
+    fn missing(
+        &mut self,
+        known: Vec<KeyRecord>,
+        schedule: Schedule,
+        end: Timestamp,
+    ) -> KeysOutcome {
         let place = self.context.keystores.place(self.tenant_id);
         let problem = Problem::waiting(
             Reason::KeystoreMissing,
@@ -206,8 +220,15 @@ impl Keys<'_> {
         KeysOutcome { look_again, ..self.blocked(known, schedule, problem) }
     }
 
-    /// The outcome where the keystore is left as it is.
-    fn blocked(&self, known: Vec<KeyRecord>, schedule: Schedule, problem: Problem) -> KeysOutcome {
+    /// The outcome where the keystore is left as it is. What is revoked leaves the JWKS all the same.
+    fn blocked(
+        &mut self,
+        mut known: Vec<KeyRecord>,
+        schedule: Schedule,
+        problem: Problem,
+    ) -> KeysOutcome {
+        rotation::revoke(&mut known, &self.revoked(), self.now);
+        self.memo.keys.clone_from(&known);
         let handled = self.tenant.status.as_ref().and_then(|status| status.last_handled.as_ref());
         KeysOutcome {
             ledger: Ledger {
@@ -241,6 +262,10 @@ impl Keys<'_> {
 }
 
 impl Tenant {
+    fn revokes(&self) -> impl Iterator<Item = &String> {
+        self.spec.keystore.iter().flat_map(|keystore| keystore.revoke.iter().flatten())
+    }
+
     fn asks_to_rotate(&self) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(ROTATE_ANNOTATION).map(String::as_str)
     }
@@ -281,7 +306,7 @@ fn too_many_keys(ledger: &Ledger, schedule: Schedule) -> Also {
         reason: Reason::TooManyKeys,
         message: format!(
             "a rotation waits: there are {} keys, as many as there may be, because each is retained for {}. The next one goes at {leaves}; shorten {shorten}, or lengthen keystore.rotationPeriod",
-            rotation::MAX_KEYS,
+            ledger::MAX_KEYS,
             schedule.retain_for
         ),
     }

@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use kube::ResourceExt;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::{
     cache::Guarded,
@@ -24,7 +24,7 @@ use super::{
     view::{Member, Profile, View, target},
 };
 use crate::{
-    api::{AdoptionPolicy, DeletionPolicy, StoreReference, Tenant},
+    api::{self, AdoptionPolicy, DeletionPolicy, StoreReference, Tenant},
     policy::{
         Problem, Reason,
         claim::{self, Claim},
@@ -93,10 +93,11 @@ impl Controlled for Tenant {
             Ok(claim) => claim,
             Err(problem) => {
                 // Another one was faster to the store than this one, which had made its keys by then.
-                if self.was_in().is_none() {
+                // Keys that were ever in use stay.
+                if self.shown_keys().is_empty() {
                     keys::give_back(&tenant_id, &mark, context).await?;
                 }
-                return Ok(not_in_store(problem));
+                return Ok(self.not_in_store(problem));
             }
         };
         let found = record.as_ref().and_then(tenant_state);
@@ -114,7 +115,7 @@ impl Controlled for Tenant {
             (Ok(document), _) => (document, None),
             (Err(problem), Some(document)) => (document, Some(problem)),
             (Err(problem), None) if claim == Claim::Keep => return Err(problem),
-            (Err(problem), None) => return Ok(not_in_store(problem)),
+            (Err(problem), None) => return Ok(self.not_in_store(problem)),
         };
         let now = context.clock.now();
 
@@ -134,7 +135,7 @@ impl Controlled for Tenant {
             && problem.is_stalled()
             && matches!(claim, Claim::Create | Claim::Adopt)
         {
-            return Ok(not_in_store(problem.clone()));
+            return Ok(self.not_in_store(problem.clone()));
         }
         let state = desired::state(self, &tenant_id, &document, found, &mut memo, now);
         memo.remember(&document);
@@ -297,22 +298,29 @@ impl Tenant {
         self.status.as_ref()?.store.as_ref()
     }
 
+    /// The outcome where nothing in the store is this Tenant's: status says nothing of a tenant, but for
+    /// the public keys that were in use, by which a keystore that is lost is known to have been there.
+    fn not_in_store(&self, problem: Problem) -> Outcome {
+        let keys = Some(self.shown_keys()).filter(|keys| !keys.is_empty());
+        Outcome {
+            status: keys.map(|keys| ("keystore".to_owned(), json!(keys))).into_iter().collect(),
+            verdict: Verdict::NotReady(problem),
+            also: Vec::new(),
+            notices: Vec::new(),
+            look_again: None,
+        }
+    }
+
+    /// The keys that status shows.
+    fn shown_keys(&self) -> &[api::Key] {
+        self.status.as_ref().map(|status| status.keystore.as_slice()).unwrap_or_default()
+    }
+
     /// Whether status says that the deletion could not be done at once.
     fn deletion_waited(&self) -> bool {
         self.status.as_ref().is_some_and(|status| {
             status.conditions.iter().any(|condition| condition.message.starts_with(DELETION_WAITS))
         })
-    }
-}
-
-/// The outcome where nothing in the store is this Tenant's: status says nothing of a tenant.
-fn not_in_store(problem: Problem) -> Outcome {
-    Outcome {
-        status: Map::new(),
-        verdict: Verdict::NotReady(problem),
-        also: Vec::new(),
-        notices: Vec::new(),
-        look_again: None,
     }
 }
 

@@ -5,18 +5,24 @@ mod audit;
 mod cluster;
 mod command;
 mod database;
+mod dice;
 mod http;
+mod keystore;
 mod operator;
 mod rights;
 mod space;
+mod turned;
 
 pub use audit::Audit;
 pub use cluster::Cluster;
 pub use command::{CHART, run};
 pub use database::Database;
+pub use dice::Dice;
 pub use http::Server;
+pub use keystore::{Keys, Keystore};
 pub use operator::Operator;
 pub use space::{Conditions, Space, client, is_current, until, until_gone};
+pub use turned::{Turned, TurnedClock};
 
 use std::{env, time::Duration};
 

@@ -1,0 +1,81 @@
+//! The operator in the test's own process, with a clock that the test turns.
+
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use keyreeve::{
+    controller::{self, Clock, Options},
+    store,
+    telemetry::{Health, Metrics},
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{Space, space::client};
+
+/// A clock that stands still until it is turned.
+#[derive(Clone)]
+pub struct TurnedClock(Arc<Mutex<Timestamp>>);
+
+impl Clock for TurnedClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+impl TurnedClock {
+    /// A whole second, so that times can be compared with those that status tells.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new("2030-01-01T00:00:00Z".parse().unwrap())))
+    }
+
+    /// Turns it, forth or back. The operator does not notice by itself: [`Space::resync`] makes it look.
+    pub fn turn(&self, by: SignedDuration) {
+        *self.0.lock().unwrap() += by;
+    }
+
+    pub fn turn_hours(&self, hours: i64) {
+        self.turn(SignedDuration::from_hours(hours));
+    }
+}
+
+/// A running operator under a turned clock.
+pub struct Turned {
+    stop: oneshot::Sender<()>,
+    operator: JoinHandle<()>,
+}
+
+impl Turned {
+    /// Starts an operator for the test's namespace on the test's store.
+    pub async fn start(space: &Space, clock: &TurnedClock) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let operator = tokio::spawn(controller::run(
+            // As the operator: with the token of the chart's ServiceAccount.
+            client(&space.operator_kubeconfig).await,
+            store::open(&format!("sqlite:{}", space.store_file().display()).parse().unwrap())
+                .await
+                .unwrap(),
+            Options {
+                owner: "clock-test/keyreeve-system".into(),
+                watch_namespaces: vec![space.namespace.clone()],
+                keystore_namespace: space.namespace.clone(),
+                default_profile: None,
+                take_over_from: Vec::new(),
+                adoptable: globset::GlobSet::empty(),
+                resync: std::time::Duration::from_secs(600),
+                max_concurrent_reconciles: 4,
+            },
+            Arc::new(clock.clone()),
+            Arc::new(Metrics::default()),
+            Health::default(),
+            stopped.map(|_| ()).shared(),
+        ));
+        Self { stop, operator }
+    }
+
+    /// Stops it as SIGTERM does; another one may start on the store then.
+    pub async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.operator.await.unwrap();
+    }
+}
