@@ -7,11 +7,10 @@ use std::{
 };
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use k8s_openapi::api::core::v1::Secret;
-use keyreeve::api::{Key, KeyState, Tenant};
+use keyreeve::api::{KeyState, Tenant};
 use serde_json::{Value, json};
 
-use crate::support::{Conditions, Operator, Space, run, setting};
+use crate::support::{Conditions, Keys, Operator, Space, run, setting};
 
 const DOC: &str = include_str!("../../docs/keys.md");
 
@@ -21,41 +20,29 @@ async fn the_jwks_is_what_status_publishes_and_what_the_documented_commands_prin
     let _operator = Operator::start(&space);
     let reader = Reader::of(&space);
     space.create::<Tenant>("acme", json!({"keystore": {"algorithm": "ES256"}})).await;
-    let first = keys(&space.ready("acme").await);
-    assert_eq!(reader.jwks(), published(&first, &[KeyState::Active]));
+    let tenant = space.ready("acme").await;
+    assert_eq!(reader.jwks(), published(&tenant, &[KeyState::Active]));
 
-    space
-        .merge::<Tenant>(
-            "acme",
-            json!({"metadata": {"annotations": {"keyreeve.dev/rotate": "now"}}}),
-        )
-        .await;
-    let both = space.tenant("acme", "rotating", |tenant| keys(tenant).len() == 2).await;
-    let both = keys(&both);
-    let active = kid(&both, KeyState::Active);
-    assert_eq!(reader.jwks(), published(&both, &[KeyState::Active, KeyState::Standby]));
+    space.rotate("acme", "now").await;
+    let rotates = |tenant: &Tenant| !tenant.kids(KeyState::Standby).is_empty();
+    let tenant = space.tenant("acme", "rotating", rotates).await;
+    let (active, standby) = (tenant.active(), tenant.kids(KeyState::Standby).remove(0));
+    assert_eq!(reader.jwks(), published(&tenant, &[KeyState::Active, KeyState::Standby]));
     assert_eq!(reader.documented("the JWKS"), reader.jwks());
     assert_eq!(reader.documented("the kid that signs"), json!([active]));
-    let states = both.iter().map(|key| format!("{} {:?}", key.key.kid, key.state));
-    assert_eq!(reader.documented("all kids"), json!(states.collect::<Vec<_>>()));
+    let all = [format!("{active} Active"), format!("{standby} Standby")];
+    assert_eq!(reader.documented("all kids"), json!(all));
 
     // Somebody who has nothing but the PEM verifies what somebody signed who has the Secret.
-    let secret = space.api::<Secret>().get("keystore-acme").await.unwrap().data.unwrap();
-    let private = &secret[&format!("{active}.pem")].0;
-    let token = sign(private);
-    let pem = reader.keyreeve(&["acme", "--pem", &active]).unwrap();
-    assert!(verifies(&token, &pem));
-    let standby = kid(&both, KeyState::Standby);
-    let other = reader.keyreeve(&["acme", "--pem", &standby]).unwrap();
-    assert!(!verifies(&token, &other));
+    let token = sign(&space.keystore("acme").await.pems()[&active]);
+    assert!(verifies(&token, &reader.keyreeve(&["acme", "--pem", &active]).unwrap()));
+    assert!(!verifies(&token, &reader.keyreeve(&["acme", "--pem", &standby]).unwrap()));
 
-    space.merge::<Tenant>("acme", json!({"spec": {"keystore": {"revoke": [active]}}})).await;
-    let after = space.tenant("acme", "revoked", |tenant| {
-        keys(tenant).iter().any(|key| key.state == KeyState::Revoked)
-    });
-    let after = keys(&after.await);
-    assert_eq!(kid(&after, KeyState::Active), standby);
-    assert_eq!(reader.jwks(), published(&after, &[KeyState::Active]));
+    space.revoke("acme", &[&active]).await;
+    let tenant = space.tenant("acme", "revoked", |tenant| tenant.has(&active, KeyState::Revoked));
+    let tenant = tenant.await;
+    assert_eq!(tenant.active(), standby);
+    assert_eq!(reader.jwks(), published(&tenant, &[KeyState::Active]));
     assert_eq!(reader.documented("the JWKS"), reader.jwks());
     let refused = reader.keyreeve(&["acme", "--pem", &active]).unwrap_err();
     assert!(refused.contains(&format!("has revoked the key {active}")), "{refused}");
@@ -68,10 +55,9 @@ async fn what_cannot_be_printed_is_told_in_a_sentence() {
     let reader = Reader::of(&space);
     let namespace = space.namespace.as_str();
     space.create::<Tenant>("acme", json!({"keystore": {"algorithm": "ES256"}})).await;
-    let tenant = space.ready("acme").await;
+    let active = space.ready("acme").await.active();
     space.create::<Tenant>("other", json!({"tenantId": "acme"})).await;
     space.tenant("other", "refused", |other| other.has_reason("Conflict")).await;
-    let active = kid(&keys(&tenant), KeyState::Active);
     for (arguments, says) in [
         (vec!["missing"], format!("there is no Tenant missing in the namespace {namespace}")),
         (vec!["acme", "--namespace", "default"], "you may not get Tenant acme".into()),
@@ -158,22 +144,15 @@ impl Reader {
     }
 }
 
-fn keys(tenant: &Tenant) -> Vec<Key> {
-    tenant.status.as_ref().map(|status| status.keystore.clone()).unwrap_or_default()
-}
-
-fn kid(keys: &[Key], state: KeyState) -> String {
-    keys.iter().find(|key| key.state == state).unwrap().key.kid.clone()
-}
-
 /// The JWKS of the keys in these states, in this order.
-fn published(keys: &[Key], states: &[KeyState]) -> Value {
+fn published(tenant: &Tenant, states: &[KeyState]) -> Value {
+    let keys = &tenant.status.as_ref().unwrap().keystore;
     let of = |state: KeyState| keys.iter().filter(move |key| key.state == state);
     json!({"keys": states.iter().copied().flat_map(of).map(|key| &key.key).collect::<Vec<_>>()})
 }
 
-fn sign(private: &[u8]) -> String {
-    let key = EncodingKey::from_ec_pem(private).unwrap();
+fn sign(pem: &str) -> String {
+    let key = EncodingKey::from_ec_pem(pem.as_bytes()).unwrap();
     jsonwebtoken::encode(&Header::new(Algorithm::ES256), &json!({"sub": "jane"}), &key).unwrap()
 }
 
