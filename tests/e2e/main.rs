@@ -19,6 +19,7 @@ mod conflict;
 mod deletion;
 mod drift;
 mod examples;
+mod keystore;
 mod kill;
 mod process;
 mod profile;
