@@ -1,5 +1,6 @@
 //! Tenants' signing keys, and the Secrets that hold them.
 
+mod canary;
 mod jose;
 mod kill;
 mod life;
@@ -8,6 +9,7 @@ mod ownership;
 mod schedule;
 mod steady;
 mod strange;
+mod traces;
 
 use keyreeve::api::Tenant;
 use serde_json::{Value, json};
