@@ -9,7 +9,7 @@ use keyreeve::api::{KeyState, Tenant};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use super::traces::Traces;
+use super::traces::{Traces, hex};
 use crate::support::{Conditions, Keys, Keystore, Operator, Server, Space, eventually};
 
 const ALGORITHMS: [&str; 4] = ["RS256", "ES256", "ES384", "EdDSA"];
@@ -183,8 +183,8 @@ async fn the_search_finds_keys_in_every_form() {
             ("bytes", format!("{:?}", pem.as_bytes())),
             ("DER", format!("{der:?}")),
             ("DER in base64url", URL_SAFE_NO_PAD.encode(&der)),
-            ("DER in hex", der.iter().map(|byte| format!("{byte:02x}")).collect()),
-            ("DER in upper-case hex", der.iter().map(|byte| format!("{byte:02X}")).collect()),
+            ("DER in hex", hex(&der)),
+            ("DER in upper-case hex", hex(&der).to_uppercase()),
         ] {
             assert!(traces.find(text.as_bytes()).is_some(), "{algorithm} {form}");
         }

@@ -52,7 +52,7 @@ impl Traces {
     /// Looks for these bytes, in every form.
     pub fn look_for(&mut self, what: &str, bytes: &[u8]) {
         self.add(&format!("{what}, raw"), bytes);
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(bytes);
         // From the end, as numbers are cut into words.
         self.add(&format!("{what}, hex"), &hex.as_bytes()[hex.len() % PIECE..]);
         self.add(&format!("{what}, HEX"), &hex.to_uppercase().as_bytes()[hex.len() % PIECE..]);
@@ -91,6 +91,11 @@ impl Traces {
             self.pieces.get(place).map(|what| format!("{what}, after {before:?}"))
         })
     }
+}
+
+/// In hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 fn beginning(piece: &[u8]) -> usize {
