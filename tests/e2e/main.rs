@@ -21,6 +21,7 @@ mod drift;
 mod examples;
 mod image;
 mod jwks;
+mod keystore;
 mod kill;
 mod pod_security;
 mod process;
