@@ -182,3 +182,29 @@ async fn an_older_keystore_signs_again_and_what_came_after_it_stays_published() 
     assert_eq!(space.times_told("acme", "KeystoreRestored").await, 1);
     operator.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_revoked_while_its_keystore_is_away_leaves_the_jwks_at_once_and_for_good() {
+    let space = Space::new("revoked-away").await;
+    let clock = TurnedClock::new();
+    let operator = Turned::start(&space, &clock).await;
+    let (before, keystore) = signing(&space, "acme").await;
+    let token = sign(&keystore);
+    let leaked = before.active();
+    let lost = space.lose_keystore("acme").await;
+    missing(&space, &before).await;
+    space.revoke("acme", &[&leaked]).await;
+    let revoked = |tenant: &Tenant| tenant.has(&leaked, KeyState::Revoked);
+    let tenant = space.tenant("acme", "rid of the key that leaked", revoked).await;
+    assert!(tenant.is_reconciling("KeystoreMissing") && !verifies(&tenant, &token));
+
+    // Nobody names it any more, and the Secret that comes back says that it signs.
+    space.merge::<Tenant>("acme", json!({"spec": {"keystore": {"revoke": null}}})).await;
+    space.plant(&lost.backup()).await;
+    let tenant = space.ready("acme").await;
+    assert!(tenant.has(&leaked, KeyState::Revoked) && !verifies(&tenant, &token));
+    let keystore = space.keystore("acme").await;
+    assert_agree(&tenant, &keystore);
+    assert!(verifies(&tenant, &sign(&keystore)));
+    operator.stop().await;
+}
