@@ -43,7 +43,7 @@ fn assert_agree(tenant: &Tenant, keystore: &Keystore) {
     }
     assert_eq!(status, ledger);
     assert_eq!(tenant.active(), keystore.active());
-    let states = keystore.states();
-    let needed = states.iter().filter(|(_, state)| ["Active", "Standby"].contains(&state.as_str()));
-    assert!(needed.map(|(kid, _)| kid).eq(keystore.pems().keys()), "{states:?}");
+    let all = keystore.states();
+    let needed = all.iter().filter(|(_, state)| ["Active", "Standby"].contains(&state.as_str()));
+    assert!(needed.map(|(kid, _)| kid).eq(keystore.pems().keys()), "{all:?}");
 }
