@@ -225,7 +225,7 @@ show_revocation() {
   echo "A new one:"
   answer=$(tried "$(signed)") || die "a token of the new key should verify"
   echo "$answer"
-  grep -q "$standby" <<<"$answer" || die "the new key should have signed"
+  grep -qF -e "$standby" <<<"$answer" || die "the new key should have signed"
 }
 
 show_deletion() {

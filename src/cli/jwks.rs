@@ -34,7 +34,8 @@ pub struct Jwks {
     namespace: Option<String>,
 
     /// Print the public key of this kid instead, as PEM.
-    #[arg(long, value_name = "KID")]
+    // One kid in 64 begins with a hyphen.
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     pem: Option<String>,
 }
 
@@ -223,6 +224,17 @@ mod tests {
         let kids: Vec<_> = set["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
         assert_eq!(kids, ["present", "next", "old"]);
         assert_eq!(set["keys"][0], serde_json::to_value(&status.keystore[2].key).unwrap());
+    }
+
+    #[test]
+    fn a_kid_may_begin_with_a_hyphen() {
+        #[derive(Debug, clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            jwks: Jwks,
+        }
+        let line = <Line as clap::Parser>::try_parse_from(["jwks", "acme", "--pem", "-n8f"]);
+        assert_eq!(line.unwrap().jwks.pem.as_deref(), Some("-n8f"));
     }
 
     #[test]
