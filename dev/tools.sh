@@ -176,6 +176,24 @@ install_sqlite3() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sqlite3 >/dev/null
 }
 
+# --- faketime ---------------------------------------------------------------------------------
+
+# tools_faketime: turns the clock of one process; the demo cannot wait until a key takes over.
+tools_faketime() {
+  if command -v faketime >/dev/null; then
+    return
+  fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    die "faketime is not installed; \`sudo apt-get install faketime\` brings it"
+  fi
+  step "Installing faketime" "a few seconds" install_faketime
+}
+
+install_faketime() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime >/dev/null
+}
+
 # --- Podman -----------------------------------------------------------------------------------
 
 # tools_podman: builds and runs the image (dev/podman.sh). It needs no daemon.
