@@ -68,6 +68,12 @@ impl Jwks {
         let text = answer(&status, self.pem.as_deref()).map_err(|error| {
             format!("Tenant {} in the namespace {namespace} {error}", self.tenant)
         })?;
+        if self.pem.is_none() && published(&status.keystore).is_empty() {
+            eprintln!(
+                "keyreeve: every key of Tenant {} is revoked, and no other one signs yet",
+                self.tenant
+            );
+        }
         match io::stdout().write_all(text.as_bytes()) {
             // The reader has seen enough, as `| head` has.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

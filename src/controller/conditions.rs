@@ -8,7 +8,7 @@ use kube::runtime::events::EventType;
 use super::driver::{Notice, Verdict};
 use crate::{
     api::Condition,
-    policy::{Class, Reason},
+    policy::{Class, Problem, Reason},
 };
 
 /// The conditions that the driver itself sets; all others are the controller's.
@@ -102,6 +102,11 @@ fn to_the_second(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
+/// Whether somebody should look: not for what comes by itself; but a keystore does not always.
+fn is_alarming(problem: &Problem) -> bool {
+    problem.class != Class::Waiting || problem.reason == Reason::KeystoreMissing
+}
+
 /// An event for each transition between two sets of conditions: Ready's, and of what else came or went.
 #[must_use]
 pub fn transitions(old: &[Condition], new: &[Condition], verdict: Option<&Verdict>) -> Vec<Notice> {
@@ -115,7 +120,7 @@ pub fn transitions(old: &[Condition], new: &[Condition], verdict: Option<&Verdic
             .is_none_or(|before| (before.status, before.reason) != (ready.status, ready.reason))
         {
             let type_ = match verdict {
-                Verdict::NotReady(problem) if problem.class != Class::Waiting => EventType::Warning,
+                Verdict::NotReady(problem) if is_alarming(problem) => EventType::Warning,
                 _ => EventType::Normal,
             };
             notices.push(Notice {

@@ -69,8 +69,8 @@ pub struct Outcome {
     pub status: Map<String, Value>,
     /// Whether the object is as declared.
     pub verdict: Verdict,
-    /// What else is true.
-    pub also: Vec<Also>,
+    /// What else is true; none: what status says.
+    pub also: Option<Vec<Also>>,
     /// What happened on the way.
     pub notices: Vec<Notice>,
     /// When to look again, if before the resync.
@@ -329,7 +329,7 @@ impl Pass<'_> {
             // It is in the store, Ready or not, and stays as it is there.
             Ok(outcome) => (
                 outcome.verdict,
-                Some(outcome.also),
+                outcome.also,
                 Some(outcome.status),
                 outcome.notices,
                 Some(outcome.look_again.map_or(resync, |after| after.min(resync))),

@@ -34,7 +34,7 @@ pub async fn watch(
             Ok(Some(Event::Init)) => listed.clear(),
             Ok(Some(Event::InitApply(secret))) => {
                 listed.insert(secret.name_any());
-                changed(&secret, &keystores, &informer).await;
+                changed(secret, keystores.clone(), informer.clone());
             }
             Ok(Some(Event::InitDone)) => {
                 for gone in there.difference(&listed) {
@@ -44,10 +44,11 @@ pub async fn watch(
             }
             Ok(Some(Event::Apply(secret))) => {
                 there.insert(secret.name_any());
-                changed(&secret, &keystores, &informer).await;
+                changed(secret, keystores.clone(), informer.clone());
             }
             Ok(Some(Event::Delete(secret))) => {
                 there.remove(&secret.name_any());
+                keystores.forget(&secret.name_any());
                 wake(&secret.name_any(), &informer);
             }
             Ok(None) => return,
@@ -58,11 +59,14 @@ pub async fn watch(
     }
 }
 
-/// Wakes for a change, unless it is our own.
-async fn changed(secret: &PartialObjectMeta<Secret>, keystores: &Keystores, informer: &Informer) {
-    if !keystores.has_seen(&secret.metadata).await {
-        wake(&secret.name_any(), informer);
-    }
+/// Wakes for a change, unless it is our own. A task of its own: a write that is slow to end holds up
+/// no other tenant's news.
+fn changed(secret: PartialObjectMeta<Secret>, keystores: Arc<Keystores>, informer: Informer) {
+    tokio::spawn(async move {
+        if !keystores.has_seen(&secret.metadata).await {
+            wake(&secret.name_any(), &informer);
+        }
+    });
 }
 
 /// Wakes who claims the tenant of this Secret.

@@ -53,7 +53,7 @@ impl Controlled for TenantProfile {
         Ok(Outcome {
             status,
             verdict: broken.map_or_else(|| self.verdict(id, context), Verdict::NotReady),
-            also: Vec::new(),
+            also: Some(Vec::new()),
             notices: Vec::new(),
             look_again,
         })

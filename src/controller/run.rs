@@ -111,6 +111,7 @@ pub async fn run(
     tracing::info!(
         owner = options.owner,
         store = store.kind(),
+        keystores = options.keystore_namespace,
         "the caches are filled; reconciling"
     );
 

@@ -4,7 +4,7 @@
 //! Never on an async thread ([`super::Keystores::generate`]).
 //!
 //! RUSTSEC-2023-0071 is about the timing of private-key operations of the `rsa`
-//! crate: here it generates and encodes, and nothing signs or decrypts with it.
+//! crate: here it generates keys, encodes and decodes them; nothing signs or decrypts with it.
 
 use std::fmt;
 

@@ -14,4 +14,4 @@ mod secrets;
 
 pub use generate::{GenerateError, PrivateKey};
 pub use secret::{Damage, name as secret_name, tenant_of};
-pub use secrets::{Found, Keystores};
+pub use secrets::{Found, Keystores, Removed};

@@ -25,6 +25,8 @@ use crate::{
 /// The Secret's type, which nobody can change.
 pub const KIND: &str = "keyreeve.dev/keystore";
 const MARK: &str = "keyreeve.dev/mark";
+/// `kubectl apply` keeps a copy of all that it applied in it, private halves included, for good.
+const COPY: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const LEDGER: &str = "keys.json";
 const ACTIVE: &str = "active";
 const PREFIX: &str = "keystore-";
@@ -69,9 +71,19 @@ pub enum Damage {
     Differs(String),
 }
 
+/// How to mark a Secret that has lost its mark.
+pub(super) fn how_to_mark(mark: &Mark) -> String {
+    format!("{MARK}='{}'", as_json(mark))
+}
+
 /// Whose it is.
 pub(super) fn mark(meta: &ObjectMeta) -> Option<Mark> {
     serde_json::from_str(meta.annotations.as_ref()?.get(MARK)?).ok()
+}
+
+/// Whether there is a copy of what it once held in an annotation.
+pub(super) fn has_copy(meta: &ObjectMeta) -> bool {
+    meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(COPY))
 }
 
 /// Reads a Secret's content, if it is whole: every key that needs a private half has that very one.
@@ -169,7 +181,7 @@ pub(super) fn patch(
         .map(|key| (pem_name(key.kid()), Value::Null))
         .collect();
     json!({
-        "metadata": {"resourceVersion": version, "annotations": {MARK: as_json(mark)}},
+        "metadata": {"resourceVersion": version, "annotations": {MARK: as_json(mark), COPY: null}},
         "stringData": text,
         "data": gone,
     })

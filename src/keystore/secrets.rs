@@ -52,7 +52,20 @@ pub struct Found {
     pub mark: Option<Mark>,
     /// Its keys, if it is whole.
     pub ledger: Result<Ledger, Damage>,
+    /// Whether an annotation holds a copy of it, as `kubectl apply` makes it.
+    pub has_copy: bool,
     version: Version,
+}
+
+/// What became of a keystore that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Gone,
+    /// It was not there.
+    NotThere,
+    /// It carries another mark, or none, and was left alone.
+    NotOurs,
 }
 
 /// Which Secret it is, and in which state.
@@ -108,6 +121,17 @@ impl Keystores {
         format!("{}/{}", self.namespace, secret::name(tenant_id))
     }
 
+    /// The command that gives a Secret back the mark that it has lost.
+    #[must_use]
+    pub fn how_to_mark(&self, tenant_id: &str, mark: &Mark) -> String {
+        format!(
+            "kubectl --namespace {} annotate secret {} {}",
+            self.namespace,
+            secret::name(tenant_id),
+            secret::how_to_mark(mark)
+        )
+    }
+
     /// Whether this version of a Secret is the one that was read or written last. Waits for a write
     /// that is under way: its answer may come after the watch has told of it.
     pub async fn has_seen(&self, meta: &ObjectMeta) -> bool {
@@ -126,11 +150,16 @@ impl Keystores {
         };
         let version = Version::of(&meta.metadata);
         if let Some(seen) = self.seen().get(tenant_id).filter(|seen| seen.version == version) {
-            let (mark, ledger) = (secret::mark(&meta.metadata), seen.ledger.clone());
-            return Ok(Some(Found { mark, ledger, version }));
+            return Ok(Some(Found {
+                mark: secret::mark(&meta.metadata),
+                has_copy: secret::has_copy(&meta.metadata),
+                ledger: seen.ledger.clone(),
+                version,
+            }));
         }
         let Some(whole) = self.content(&name).await? else { return Ok(None) };
         let (mark, version) = (secret::mark(&whole.metadata), Version::of(&whole.metadata));
+        let has_copy = secret::has_copy(&whole.metadata);
         let read = tokio::task::spawn_blocking(move || {
             let ledger = secret::read(&whole);
             wipe(whole);
@@ -138,7 +167,7 @@ impl Keystores {
         });
         let ledger = read.await.map_err(|error| kube::Error::Service(error.into()))?;
         self.remember(tenant_id, version.clone(), ledger.clone());
-        Ok(Some(Found { mark, ledger, version }))
+        Ok(Some(Found { mark, has_copy, ledger, version }))
     }
 
     /// Makes a tenant's keystore with its first key. Fails if there is one.
@@ -183,13 +212,28 @@ impl Keystores {
         Ok(())
     }
 
-    /// Removes a keystore, if it is still the one that was found.
-    pub async fn delete(&self, tenant_id: &str, found: &Found) -> Result<(), kube::Error> {
-        let Version { uid, resource_version } = found.version.clone();
+    /// Removes a tenant's keystore, if it carries exactly this mark.
+    pub async fn remove(&self, tenant_id: &str, mark: &Mark) -> Result<Removed, kube::Error> {
+        let name = secret::name(tenant_id);
+        let Some(meta) = self.api.get_metadata_opt(&name).await? else {
+            return Ok(Removed::NotThere);
+        };
+        if secret::mark(&meta.metadata).as_ref() != Some(mark) {
+            return Ok(Removed::NotOurs);
+        }
+        let Version { uid, resource_version } = Version::of(&meta.metadata);
         let params = DeleteParams::default().preconditions(Preconditions { uid, resource_version });
-        self.api.delete(&secret::name(tenant_id), &params).await?;
-        self.seen().remove(tenant_id);
-        Ok(())
+        match self.api.delete(&name, &params).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(Removed::NotThere),
+            end => end?,
+        };
+        self.forget(&name);
+        Ok(Removed::Gone)
+    }
+
+    /// Forgets what was read of a Secret: it is gone.
+    pub fn forget(&self, name: &str) {
+        self.seen().remove(secret::tenant_of(name).unwrap_or_default());
     }
 
     /// A whole Secret, private halves included.

@@ -19,6 +19,9 @@ pub struct Ledger {
     /// The value of the annotation `keyreeve.dev/rotate` that was carried out last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotate: Option<String>,
+    /// The kids of keys that were revoked and then made room for others: never to return.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgotten: Vec<String>,
 }
 
 /// A key as the keystore records it: what status shows, and what only its schedule needs.
@@ -31,6 +34,9 @@ pub struct KeyRecord {
     /// Since when it is published, where that is not since it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_at: Option<Time>,
+    /// Whether it was made because somebody asked to rotate: of one that waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked_for: bool,
     /// The longest life of a token that it may have signed.
     #[serde(default)]
     pub longest_token: Duration,
@@ -97,6 +103,15 @@ impl Schedule {
     }
 }
 
+impl Schedule {
+    /// When what is retained of a key that was replaced ends.
+    #[must_use]
+    pub fn ends(self, key: &Key) -> Timestamp {
+        let rotated = key.rotated_at.as_ref().unwrap_or(&key.created_at);
+        after(rotated.0, self.retain_for)
+    }
+}
+
 impl KeyRecord {
     /// The key's id.
     #[must_use]
@@ -125,15 +140,19 @@ impl KeyRecord {
     /// When it may begin to sign: of one that waits.
     #[must_use]
     pub fn signs_from(&self, schedule: Schedule) -> Timestamp {
-        let published = self.published_at.as_ref().unwrap_or(&self.key.created_at);
-        after(published.0, schedule.publish_before)
+        after(self.published_from(), schedule.publish_before)
+    }
+
+    /// Since when it is published.
+    pub(super) fn published_from(&self) -> Timestamp {
+        self.published_at.as_ref().unwrap_or(&self.key.created_at).0
     }
 
     /// When it leaves the JWKS: of a retired one.
     #[must_use]
     pub fn leaves_at(&self, schedule: Schedule) -> Timestamp {
         let rotated = self.key.rotated_at.as_ref().unwrap_or(&self.key.created_at);
-        after(rotated.0, schedule.retain_for.max(self.longest_token))
+        after(rotated.0, self.longest_token).max(schedule.ends(&self.key))
     }
 
     /// When the key that takes over must be published: of an active one.
@@ -153,6 +172,12 @@ impl Ledger {
     #[must_use]
     pub fn active(&self) -> Option<&KeyRecord> {
         self.keys.iter().find(|key| key.is(KeyState::Active))
+    }
+
+    /// Whether it knows of a key of this id, and be it that it was revoked.
+    #[must_use]
+    pub fn knows(&self, kid: &str) -> bool {
+        self.key(kid).is_some() || self.forgotten.iter().any(|other| other == kid)
     }
 
     /// The key of this id.

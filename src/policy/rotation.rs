@@ -16,6 +16,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::ledger::{KeyRecord, KeyType, Ledger, MAX_KEYS, Schedule};
 use crate::api::{Duration, Jwk, Key, KeyState};
 
+/// As many kids of revoked keys that made room are remembered.
+const MAX_FORGOTTEN: usize = 64;
+
 /// Clocks of two machines may differ by this much; a time stamp that is further in the
 /// future was written under a clock that was wrong.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -66,13 +69,14 @@ pub struct NewKey {
     pub key_type: KeyType,
     /// Whether it signs at once; else it is published first.
     pub signs: bool,
+    asked_for: bool,
     at: Timestamp,
     longest_token: Duration,
 }
 
-/// Takes in keys that were published and that the keystore does not have, as after it was lost or an older
-/// one was restored: nobody can sign with them any more, and what they signed must verify until it expires.
-/// Answers their kids.
+/// Takes in what the store or status knows of a keystore and that itself does not, as after it was lost or
+/// an older one was restored: nobody can sign with those keys any more, and what they signed must verify
+/// until it expires. Answers their kids.
 pub fn take_in(
     ledger: &mut Ledger,
     known: &[KeyRecord],
@@ -80,19 +84,22 @@ pub fn take_in(
     now: Timestamp,
 ) -> Vec<String> {
     let (mut lost, had) = (Vec::new(), ledger.keys.len());
+    for key in &mut ledger.keys {
+        let known = known.iter().find(|known| known.kid() == key.kid());
+        let longest = known.map(|known| known.longest_token).unwrap_or_default();
+        key.longest_token = key.longest_token.max(longest);
+    }
     let missing: Vec<_> =
-        known.iter().filter(|known| ledger.key(known.kid()).is_none()).cloned().collect();
-    // A key in waiting that a keystore does not have was withdrawn, and never signed.
-    let withdrawn = !ledger.keys.is_empty();
+        known.iter().filter(|known| !ledger.knows(known.kid())).cloned().collect();
     for mut key in missing {
-        if key.is(KeyState::Standby) && withdrawn {
+        // A key in waiting that a keystore does not have was withdrawn, and never signed.
+        if key.is(KeyState::Standby) && had > 0 {
             continue;
         }
         if key.is_published() {
             key.longest_token = key.longest_token.max(schedule.longest_token);
             if !key.is(KeyState::Retired) {
-                key.key.state = KeyState::Retired;
-                key.key.rotated_at = Some(stamp(now));
+                retire(&mut key, now);
             }
             if key.leaves_at(schedule) <= now {
                 continue;
@@ -105,7 +112,7 @@ pub fn take_in(
         // Not otherwise: after a clock that was turned back, the order of the times is not that in
         // which the keys were made, and another order is another thing to write.
         ledger.keys.sort_by_key(|key| key.key.created_at.0);
-        at_most(MAX_KEYS, &mut ledger.keys, schedule);
+        at_most(MAX_KEYS, ledger, schedule);
     }
     lost.retain(|kid| ledger.key(kid).is_some());
     lost
@@ -115,75 +122,88 @@ pub fn take_in(
 #[must_use]
 pub fn plan(ledger: &Ledger, inputs: &Inputs<'_>) -> Plan {
     let Inputs { schedule, now, .. } = *inputs;
-    let mut keys = ledger.keys.clone();
-    mend_times(&mut keys, now);
-    keys.retain(|key| !key.is(KeyState::Retired) || key.leaves_at(schedule) > now);
-    revoke(&mut keys, inputs.revoke, now);
+    let mut after = ledger.clone();
+    mend_times(&mut after.keys, now);
+    after.keys.retain(|key| !key.is(KeyState::Retired) || key.leaves_at(schedule) > now);
+    // Before another key takes over: tokens may live for so long by now.
+    note_longest_token(&mut after.keys, schedule);
+    publish(&mut after.keys, inputs);
+    let mut asked_anew = is_asked_for(&after.keys);
+    revoke(&mut after.keys, inputs.revoke, now);
 
-    let asked = inputs.rotate.is_some() && inputs.rotate != ledger.rotate.as_deref();
+    let (mut new, mut too_many, mut rotated) = (None, false, false);
     let new_key = |signs| NewKey {
         key_type: inputs.wanted,
         signs,
+        asked_for: false,
         at: now,
         longest_token: schedule.longest_token,
     };
-    let (mut new, mut too_many, mut rotated) = (None, false, false);
-    let standby = find(&keys, KeyState::Standby);
-    if let Some(active) = find(&keys, KeyState::Active) {
+    let standby = find(&after.keys, KeyState::Standby);
+    if let Some(active) = find(&after.keys, KeyState::Active) {
         match standby {
-            Some(standby) if !inputs.wanted.is_of(&keys[standby].key.key) => {
+            Some(standby) if !inputs.wanted.is_of(&after.keys[standby].key.key) => {
                 // It never signed, and is not wanted any more.
-                keys.remove(standby);
+                after.keys.remove(standby);
             }
-            Some(standby) if may_sign(&mut keys[standby], inputs) => {
-                activate(&mut keys, standby, now);
-                retire(&mut keys[active], now);
+            Some(standby) if may_sign(&after.keys[standby], inputs) => {
+                activate(&mut after.keys[standby], now);
+                retire(&mut after.keys[active], now);
                 rotated = true;
             }
             _ => {}
         }
     } else if inputs.first == FirstKey::Signs
-        || keys.iter().any(|key| key.key.activated_at.is_some())
+        || after.keys.iter().any(|key| key.key.activated_at.is_some())
     {
         // The tenant's first, or that which signed was revoked or lost: there is no time to publish one.
         if let Some(standby) = standby {
-            activate(&mut keys, standby, now);
+            activate(&mut after.keys[standby], now);
             rotated = true;
         } else {
-            at_most(MAX_KEYS - 1, &mut keys, schedule);
+            at_most(MAX_KEYS - 1, &mut after, schedule);
             new = Some(new_key(true));
         }
     } else if let Some(standby) = standby {
-        if may_sign(&mut keys[standby], inputs) {
-            activate(&mut keys, standby, now);
+        if may_sign(&after.keys[standby], inputs) {
+            activate(&mut after.keys[standby], now);
+            rotated = true;
         }
     } else {
-        at_most(MAX_KEYS - 1, &mut keys, schedule);
+        at_most(MAX_KEYS - 1, &mut after, schedule);
         new = Some(new_key(false));
     }
 
-    let waits = find(&keys, KeyState::Standby).is_some();
-    if let Some(active) = find(&keys, KeyState::Active)
-        && !waits
+    let standby = find(&after.keys, KeyState::Standby);
+    // A request that was carried out by a key that was withdrawn or revoked before it signed stands again.
+    asked_anew &= standby.is_none() && !rotated;
+    let asked = asked_anew || inputs.rotate.is_some() && inputs.rotate != ledger.rotate.as_deref();
+    if let Some(active) = find(&after.keys, KeyState::Active)
+        && standby.is_none()
     {
-        let due = keys[active].followed_from(schedule).is_some_and(|due| due <= now);
-        if due || asked && !rotated || !inputs.wanted.is_of(&keys[active].key.key) {
-            if keys.len() < MAX_KEYS || make_room(&mut keys) {
+        let due = after.keys[active].followed_from(schedule).is_some_and(|due| due <= now);
+        if due || asked && !rotated || !inputs.wanted.is_of(&after.keys[active].key.key) {
+            if after.keys.len() < MAX_KEYS || make_room(&mut after) {
                 new = Some(new_key(false));
             } else {
                 too_many = true;
             }
         }
     }
-    if let Some(active) = find(&keys, KeyState::Active) {
-        let longest = &mut keys[active].longest_token;
-        *longest = schedule.longest_token.max(*longest);
+    note_longest_token(&mut after.keys, schedule);
+    if asked {
+        // A key that is under way already is the rotation that was asked for.
+        if let Some(standby) = standby {
+            after.keys[standby].asked_for = true;
+        }
+        new = new.map(|new| NewKey { asked_for: !new.signs, ..new });
+        if new.is_some() || standby.is_some() || rotated {
+            after.rotate = inputs.rotate.map(ToOwned::to_owned).or(after.rotate);
+        } else if asked_anew {
+            after.rotate = None;
+        }
     }
-    // A key that is under way already is the rotation that was asked for.
-    let carried_out = asked && (new.is_some() || waits || rotated);
-    let rotate =
-        if carried_out { inputs.rotate.map(ToOwned::to_owned) } else { ledger.rotate.clone() };
-    Plan { ledger: Ledger { keys, rotate }, new, too_many }
+    Plan { ledger: after, new, too_many }
 }
 
 impl Plan {
@@ -201,6 +221,7 @@ impl Plan {
                 revoked_at: None,
             },
             published_at: None,
+            asked_for: new.asked_for,
             longest_token: if new.signs { new.longest_token } else { Duration::default() },
         });
         self.ledger
@@ -214,7 +235,7 @@ fn mend_times(keys: &mut [KeyRecord], now: Timestamp) {
     for key in keys {
         match key.key.state {
             KeyState::Standby => {
-                if is_wrong(key.published_at.as_ref().unwrap_or(&key.key.created_at).0) {
+                if is_wrong(key.published_from()) {
                     key.published_at = Some(stamp(now));
                 }
             }
@@ -238,52 +259,79 @@ pub fn revoke(keys: &mut [KeyRecord], kids: &[String], now: Timestamp) {
     }
 }
 
-/// Whether a standby key may take over: it has been published for long enough, and could be seen.
-/// One that could not be seen is published from now on.
-fn may_sign(standby: &mut KeyRecord, inputs: &Inputs<'_>) -> bool {
-    if standby.signs_from(inputs.schedule) > inputs.now {
-        return false;
+/// A key in waiting that nobody could see is published from now on.
+fn publish(keys: &mut [KeyRecord], inputs: &Inputs<'_>) {
+    let now = stamp(inputs.now);
+    for key in keys.iter_mut().filter(|key| key.is(KeyState::Standby)) {
+        if !inputs.shown.contains(key.kid()) && now.0 > key.published_from() {
+            key.published_at = Some(now.clone());
+        }
     }
-    let shown = inputs.shown.contains(standby.kid());
-    if !shown {
-        standby.published_at = Some(stamp(inputs.now));
-    }
-    shown
 }
 
-fn activate(keys: &mut [KeyRecord], standby: usize, now: Timestamp) {
-    keys[standby].key.state = KeyState::Active;
-    keys[standby].key.activated_at = Some(stamp(now));
+/// Whether a standby key may take over: it has been published for long enough.
+fn may_sign(standby: &KeyRecord, inputs: &Inputs<'_>) -> bool {
+    inputs.shown.contains(standby.kid()) && standby.signs_from(inputs.schedule) <= inputs.now
 }
 
-fn retire(active: &mut KeyRecord, now: Timestamp) {
-    active.key.state = KeyState::Retired;
-    active.key.rotated_at = Some(stamp(now));
+fn is_asked_for(keys: &[KeyRecord]) -> bool {
+    keys.iter().any(|key| key.is(KeyState::Standby) && key.asked_for)
+}
+
+/// The key that signs remembers for how long its tokens may live.
+pub fn note_longest_token(keys: &mut [KeyRecord], schedule: Schedule) {
+    for key in keys.iter_mut().filter(|key| key.is(KeyState::Active)) {
+        key.longest_token = key.longest_token.max(schedule.longest_token);
+    }
+}
+
+fn activate(standby: &mut KeyRecord, now: Timestamp) {
+    standby.key.state = KeyState::Active;
+    standby.key.activated_at = Some(stamp(now));
+    standby.asked_for = false;
+}
+
+fn retire(key: &mut KeyRecord, now: Timestamp) {
+    key.key.state = KeyState::Retired;
+    key.key.rotated_at = Some(stamp(now));
 }
 
 /// Lets keys go until there are at most so many: without one that signs, nobody can log in.
-fn at_most(number: usize, keys: &mut Vec<KeyRecord>, schedule: Schedule) {
-    while keys.len() > number && (make_room(keys) || give_up_one(keys, schedule)) {}
+fn at_most(number: usize, ledger: &mut Ledger, schedule: Schedule) {
+    while ledger.keys.len() > number {
+        if !make_room(ledger) && !give_up_one(ledger, schedule) {
+            return;
+        }
+    }
 }
 
-/// Forgets the key that was revoked first: it is in no JWKS, and has no private half. Answers whether there was one.
-fn make_room(keys: &mut Vec<KeyRecord>) -> bool {
-    forget_first(keys, KeyState::Revoked, |key| key.key.revoked_at.as_ref().map(|at| at.0))
+/// Lets the key go that was revoked first: it is in no JWKS, and has no private half. Its kid is
+/// remembered. Answers whether there was one.
+fn make_room(ledger: &mut Ledger) -> bool {
+    let revoked_at = |key: &KeyRecord| key.key.revoked_at.as_ref().map(|at| at.0);
+    let Some(key) = take_first(&mut ledger.keys, KeyState::Revoked, revoked_at) else {
+        return false;
+    };
+    ledger.forgotten.push(key.kid().to_owned());
+    let too_many = ledger.forgotten.len().saturating_sub(MAX_FORGOTTEN);
+    ledger.forgotten.drain(..too_many);
+    true
 }
 
-/// Gives up the retired key that would leave first.
-fn give_up_one(keys: &mut Vec<KeyRecord>, schedule: Schedule) -> bool {
-    forget_first(keys, KeyState::Retired, |key| Some(key.leaves_at(schedule)))
+/// Gives up the retired key that would leave first. Answers whether there was one.
+fn give_up_one(ledger: &mut Ledger, schedule: Schedule) -> bool {
+    let leaves_at = |key: &KeyRecord| Some(key.leaves_at(schedule));
+    take_first(&mut ledger.keys, KeyState::Retired, leaves_at).is_some()
 }
 
-fn forget_first(
+fn take_first(
     keys: &mut Vec<KeyRecord>,
     state: KeyState,
     order: impl Fn(&KeyRecord) -> Option<Timestamp>,
-) -> bool {
+) -> Option<KeyRecord> {
     let of_state = keys.iter().enumerate().filter(|(_, key)| key.is(state));
     let first = of_state.min_by_key(|(_, key)| order(key)).map(|(at, _)| at);
-    first.map(|at| keys.remove(at)).is_some()
+    first.map(|at| keys.remove(at))
 }
 
 fn find(keys: &[KeyRecord], state: KeyState) -> Option<usize> {

@@ -38,6 +38,9 @@ struct Tenant {
     now: Timestamp,
     made: u32,
     too_many: bool,
+    /// What status shows; it follows each look, unless it cannot be written.
+    shown: BTreeSet<String>,
+    status_is_stuck: bool,
 }
 
 impl Tenant {
@@ -53,6 +56,8 @@ impl Tenant {
             now: "2030-01-01T00:00:00Z".parse().unwrap(),
             made: 0,
             too_many: false,
+            shown: BTreeSet::new(),
+            status_is_stuck: false,
         }
     }
 
@@ -64,11 +69,6 @@ impl Tenant {
     }
 
     fn plan(&self, now: Timestamp) -> Plan {
-        let shown = self.ledger.keys.iter().map(|key| key.kid().to_owned()).collect();
-        self.plan_shown(now, &shown)
-    }
-
-    fn plan_shown(&self, now: Timestamp, shown: &BTreeSet<String>) -> Plan {
         plan(
             &self.ledger,
             &Inputs {
@@ -77,7 +77,7 @@ impl Tenant {
                 revoke: &self.revoke,
                 rotate: self.rotate.as_deref(),
                 first: self.first,
-                shown,
+                shown: &self.shown,
                 now,
             },
         )
@@ -100,6 +100,9 @@ impl Tenant {
         };
         let changed = after != self.ledger;
         self.ledger = after;
+        if !self.status_is_stuck {
+            self.shown = self.ledger.keys.iter().map(|key| key.kid().to_owned()).collect();
+        }
         changed
     }
 
@@ -177,15 +180,68 @@ fn an_operator_that_was_away_publishes_first_all_the_same() {
 #[test]
 fn a_key_that_nobody_could_see_is_published_from_when_it_can_be_seen() {
     let mut tenant = Tenant::signing();
+    tenant.status_is_stuck = true;
     tenant.later(89 * DAY);
-    tenant.turn(DAY);
-    let plan = tenant.plan_shown(tenant.now, &BTreeSet::from(["key-1".to_owned()]));
-    tenant.carry_out(plan);
+    tenant.later(DAY - 60);
+    tenant.status_is_stuck = false;
+    tenant.look();
+    assert!(!tenant.later(DAY - 1), "a minute before it was due it was not published for a day");
     assert_eq!(tenant.states()[1].1, Standby);
-    tenant.later(DAY - 1);
-    assert_eq!(tenant.states()[1].1, Standby);
-    tenant.later(1);
+    assert!(tenant.later(1));
     assert_eq!(tenant.states()[1].1, Active);
+}
+
+#[test]
+fn a_request_stands_until_a_key_has_taken_over() {
+    for withdraw in [
+        |tenant: &mut Tenant| tenant.wanted = ES256,
+        |tenant: &mut Tenant| {
+            tenant.revoke = vec!["key-2".into()];
+        },
+    ] {
+        let mut tenant = Tenant::signing();
+        tenant.rotate = Some("now".into());
+        tenant.look();
+        withdraw(&mut tenant);
+        tenant.look();
+        tenant.wanted = RS256;
+        tenant.look();
+        tenant.go_on(3 * DAY);
+        let active = tenant.ledger.active().unwrap();
+        assert_ne!(active.kid(), "key-1");
+        assert!(!tenant.look() && !tenant.later(DAY), "and then no other");
+        assert_eq!(tenant.ledger.keys.iter().filter(|key| key.is_published()).count(), 1);
+    }
+}
+
+#[test]
+fn tokens_that_were_allowed_just_before_another_key_took_over_are_outlived() {
+    let mut tenant = Tenant::signing();
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    tenant.schedule.longest_token = hours(30 * 24);
+    tenant.later(DAY);
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
+    tenant.schedule.longest_token = Duration::from_secs(300);
+    tenant.later(30 * DAY - 1);
+    assert_eq!(tenant.states()[0], ("key-1", Retired));
+}
+
+#[test]
+fn an_older_keystore_that_is_restored_learns_how_long_its_tokens_lived() {
+    let mut tenant = Tenant::signing();
+    let backup = tenant.ledger.clone();
+    tenant.schedule.longest_token = hours(30 * 24);
+    tenant.look();
+    let known = tenant.ledger.keys.clone();
+    tenant.schedule.longest_token = Duration::from_secs(300);
+    tenant.ledger = backup;
+    assert!(take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now).is_empty());
+    tenant.rotate = Some("now".into());
+    tenant.look();
+    tenant.later(DAY);
+    tenant.later(30 * DAY - 1);
+    assert_eq!(tenant.states(), [("key-1", Retired), ("key-2", Active)]);
 }
 
 #[test]
@@ -272,7 +328,8 @@ fn revocation_acts_at_once_and_for_good() {
     tenant.look();
     tenant.revoke = vec!["key-4".into()];
     tenant.look();
-    assert_eq!(tenant.states()[2..], [("key-3", Active), ("key-4", Revoked)]);
+    let states = [("key-3", Active), ("key-4", Revoked), ("key-5", Standby)];
+    assert_eq!(tenant.states()[2..], states, "what was asked for is still to come");
     tenant.revoke = vec!["key-3".into()];
     tenant.look();
     assert_eq!(tenant.ledger.active().unwrap().kid(), "key-5");
@@ -414,10 +471,17 @@ fn a_rotation_that_would_publish_a_21st_key_waits() {
 fn there_is_always_room_for_a_key_that_signs() {
     let mut tenant = full();
     for _ in 0..3 {
-        tenant.revoke = vec![tenant.ledger.active().unwrap().kid().to_owned()];
+        let leaked = tenant.ledger.active().unwrap().kid().to_owned();
+        let known = tenant.ledger.keys.clone();
+        tenant.revoke = vec![leaked.clone()];
         tenant.look();
         assert!(tenant.ledger.active().is_some());
         assert!(tenant.ledger.keys.len() <= MAX_KEYS);
+        assert!(tenant.ledger.knows(&leaked), "its revocation is remembered");
+        tenant.revoke.clear();
+        take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
+        let back = tenant.ledger.key(&leaked).is_some_and(KeyRecord::is_published);
+        assert!(!back, "also where status has not followed yet");
     }
     let known = std::mem::take(&mut tenant.ledger).keys;
     take_in(&mut tenant.ledger, &known, tenant.schedule, tenant.now);
@@ -491,6 +555,8 @@ enum Act {
         retain: u64,
     },
     Lose,
+    /// Status can be written no longer, or again.
+    Status(bool),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -505,6 +571,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (30..400 * DAY).prop_map(Act::Tokens),
         2 => (0..200 * DAY, 300..30 * DAY, 0..60 * DAY).prop_map(|(period, before, retain)| Act::Schedule { period, before, retain }),
         1 => Just(Act::Lose),
+        2 => any::<bool>().prop_map(Act::Status),
     ]
 }
 
@@ -576,6 +643,10 @@ impl World {
                 true
             }
             Act::Lose => false,
+            Act::Status(is_stuck) => {
+                tenant.status_is_stuck = *is_stuck;
+                false
+            }
         };
         self.revoked.extend(self.tenant.revoke.iter().cloned());
         self.tenant.look();
@@ -600,17 +671,21 @@ impl World {
                 "a token of {kid} that ends at {expiry} meets a JWKS without it"
             );
         }
-        for key in &ledger.keys {
-            assert_eq!(key.needs_private_half(), key.is(Active) || key.is(Standby));
-            self.published.entry(key.kid().to_owned()).or_insert(*now);
+        for kid in &self.tenant.shown {
+            self.published.entry(kid.clone()).or_insert(*now);
         }
+        let halves = ledger.keys.iter().filter(|key| key.needs_private_half());
+        assert!(halves.count() <= 2, "that which signs and that which will");
         let active = ledger.active().unwrap().kid();
         if active != active_before && !may_hurry {
-            let since = self.published[active];
+            let since = *self.published.get(active).expect("it was shown");
             assert!(
                 after(since, schedule.publish_before) <= *now,
                 "{active} was published only at {since}"
             );
+        }
+        if self.tenant.status_is_stuck {
+            return;
         }
         // Silence: what was done is done, and until the next look there is nothing to do.
         for then in [

@@ -13,7 +13,7 @@ use crate::{
     },
     policy::{
         effective::Document,
-        ledger::KeyRecord,
+        ledger::Ledger,
         short_id,
         subscription::{self, Standing},
     },
@@ -37,8 +37,8 @@ pub struct Memo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<Document>,
     /// The public signing keys, so that a keystore that was lost is known to have been there.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub keys: Vec<KeyRecord>,
+    #[serde(skip_serializing_if = "no_keys")]
+    pub ledger: Ledger,
     /// Since when the keystore is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keystore_missing: Option<Timestamp>,
@@ -58,7 +58,7 @@ impl Memo {
             ever_set: part(memo, "everSet").unwrap_or_default(),
             found_enabled: part(memo, "foundEnabled"),
             document: part(memo, "document"),
-            keys: part(memo, "keys").unwrap_or_default(),
+            ledger: part(memo, "ledger").unwrap_or_default(),
             keystore_missing: part(memo, "keystoreMissing"),
         }
     }
@@ -196,4 +196,8 @@ fn as_map(organization: &Organization) -> Map<String, Value> {
         Ok(Value::Object(map)) => map,
         _ => Map::new(),
     }
+}
+
+fn no_keys(ledger: &Ledger) -> bool {
+    *ledger == Ledger::default()
 }

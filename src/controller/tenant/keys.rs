@@ -8,9 +8,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::desired::Memo;
+use super::{desired::Memo, key_news};
 use crate::{
-    api::{ROTATE_ANNOTATION, Tenant},
+    api::{Key, KeyState, LastHandled, ROTATE_ANNOTATION, Tenant},
     controller::{api_error, conditions::Also, context::Context, driver::Notice},
     keystore::{Found, PrivateKey},
     policy::{
@@ -18,7 +18,7 @@ use crate::{
         claim::Mark,
         effective::Document,
         ledger::{self, KeyRecord, KeyType, Ledger, Schedule},
-        rotation::{self, FirstKey, Plan},
+        rotation::{self, FirstKey},
     },
 };
 
@@ -52,95 +52,162 @@ pub struct KeysOutcome {
     pub look_again: Option<Duration>,
 }
 
+impl KeysOutcome {
+    /// The keys as status shows them.
+    pub fn public(&self) -> Vec<Key> {
+        self.ledger.keys.iter().map(|key| key.key.clone()).collect()
+    }
+
+    /// The request to rotate that was carried out, as status tells it.
+    pub fn handled(&self) -> Option<LastHandled> {
+        let rotate = self.ledger.rotate.clone()?;
+        Some(LastHandled { rotate: Some(rotate), ..LastHandled::default() })
+    }
+}
+
+/// Why an attempt did not succeed, and whether that was because another hand wrote at the same moment.
+struct Failure {
+    problem: Problem,
+    is_stale: bool,
+}
+
+impl Failure {
+    fn of(what: &str, error: &kube::Error) -> Self {
+        let is_stale = matches!(error, kube::Error::Api(status) if status.code == 409);
+        Self { problem: api_error::problem(what, error), is_stale }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem, is_stale: false }
+    }
+}
+
 impl Keys<'_> {
-    /// Brings the keystore to what is due.
-    pub async fn bring_about(mut self) -> Result<KeysOutcome, Problem> {
+    /// Brings the keystore to what is due; where that cannot be, says why, and what is known of the keys.
+    pub async fn bring_about(mut self) -> KeysOutcome {
         let schedule =
             Schedule::of(&self.document.typed_keystore(), &self.document.typed_settings());
+        let mut attempt = self.attempt(schedule).await;
+        if attempt.as_ref().is_err_and(|failure| failure.is_stale) {
+            attempt = self.attempt(schedule).await;
+        }
+        let mut outcome = attempt.unwrap_or_else(|failure| self.blocked(schedule, failure.problem));
+        let told = key_news::of(self.shown(), &outcome.ledger, schedule, self.now);
+        outcome.notices.extend(told);
+        outcome
+    }
+
+    async fn attempt(&mut self, schedule: Schedule) -> Result<KeysOutcome, Failure> {
         let found = self.context.keystores.observe(self.tenant_id).await;
-        let found = found.map_err(|error| api_error::problem("reading the keystore", &error))?;
+        let found = found.map_err(|error| Failure::of("reading the keystore", &error))?;
         let known = self.known();
         let Some(found) = found else {
-            if known.is_empty() {
-                return self.carry_out(None, Ledger::default(), schedule, Vec::new()).await;
+            if known.keys.is_empty() {
+                return self.carry_out(None, Ledger::default(), schedule, None).await;
             }
             // Under a clock that was turned back it begins anew.
             let since = self.memo.keystore_missing.filter(|since| *since <= self.now);
             let since = *self.memo.keystore_missing.insert(since.unwrap_or(self.now));
             let end = since.saturating_add(GRACE).unwrap_or(Timestamp::MAX);
             if self.now < end {
-                return Ok(self.missing(known, schedule, end));
+                return Ok(self.missing(schedule, end));
             }
-            let mut ledger = Ledger::default();
-            let lost = rotation::take_in(&mut ledger, &known, schedule, self.now);
+            let mut ledger = Ledger { forgotten: known.forgotten, ..Ledger::default() };
+            let lost = rotation::take_in(&mut ledger, &known.keys, schedule, self.now);
             let news = Notice::warning(Reason::KeystoreLost, self.lost(&lost));
-            return self.carry_out(None, ledger, schedule, vec![news]).await;
+            return self.carry_out(None, ledger, schedule, Some(news)).await;
         };
-        let before = match self.whole(&found) {
-            Ok(before) => before.clone(),
-            Err(problem) => return Ok(self.blocked(known, schedule, problem)),
-        };
+        self.memo.keystore_missing = None;
+        let before = self.whole(&found)?.clone();
         let mut ledger = before.clone();
-        let newer = rotation::take_in(&mut ledger, &known, schedule, self.now);
-        let news = if newer.is_empty() {
-            Vec::new()
-        } else {
-            vec![Notice::warning(Reason::KeystoreRestored, self.restored(&newer))]
-        };
+        let newer = rotation::take_in(&mut ledger, &known.keys, schedule, self.now);
+        let news = (!newer.is_empty())
+            .then(|| Notice::warning(Reason::KeystoreRestored, self.restored(&newer)));
         self.carry_out(Some((&found, &before)), ledger, schedule, news).await
     }
 
     /// Decides what is due, makes the key that it takes, and writes the keystore if it changes.
     async fn carry_out(
-        self,
+        &mut self,
         found: Option<(&Found, &Ledger)>,
         ledger: Ledger,
         schedule: Schedule,
-        mut notices: Vec<Notice>,
-    ) -> Result<KeysOutcome, Problem> {
+        news: Option<Notice>,
+    ) -> Result<KeysOutcome, Failure> {
         let revoke = self.revoked();
-        let Self { tenant, tenant_id, mark, memo, context, now, .. } = self;
-        let status = tenant.status.iter().flat_map(|status| &status.keystore);
-        let inputs = rotation::Inputs {
+        let mut inputs = rotation::Inputs {
             wanted: KeyType::of(&self.document.typed_keystore()),
             schedule,
             revoke: &revoke,
-            rotate: tenant.asks_to_rotate(),
-            first: if memo.adopted { FirstKey::IsPublished } else { FirstKey::Signs },
-            shown: &status.map(|key| key.key.kid.clone()).collect::<BTreeSet<_>>(),
-            now,
+            rotate: self.tenant.asks_to_rotate(),
+            first: if self.memo.adopted { FirstKey::IsPublished } else { FirstKey::Signs },
+            shown: &self.shown().iter().map(|key| key.key.kid.clone()).collect::<BTreeSet<_>>(),
+            now: self.now,
         };
-        let plan = rotation::plan(&ledger, &inputs);
-        let too_many = plan.too_many;
-        let (after, key) = make(plan, context).await?;
-        let written = match found {
-            None => match &key {
-                Some(key) => context.keystores.create(tenant_id, mark, after.clone(), key).await,
-                // A first plan always makes a key.
-                None => Ok(()),
-            },
-            Some((found, before)) if *before != after || found.mark.as_ref() != Some(mark) => {
-                let change = (before, after.clone());
-                context.keystores.update(tenant_id, found, mark, change, key.as_ref()).await
-            }
-            Some(_) => Ok(()),
-        };
-        written.map_err(|error| api_error::problem("writing the keystore", &error))?;
-        if let Some((_, before)) = found {
-            notices.extend(super::key_news::of(before, &after, schedule));
+        let mut plan = rotation::plan(&ledger, &inputs);
+        let mut key = None;
+        if let Some(new) = plan.new {
+            key = Some(self.make(new.key_type).await?);
+            // That took its time: what is due is decided as of when there is a key.
+            self.now = self.context.clock.now();
+            inputs.now = self.now;
+            plan = rotation::plan(&ledger, &inputs);
         }
-        memo.keys.clone_from(&after.keys);
-        memo.keystore_missing = None;
-        let look_again = after.next_look(schedule, now);
+        let too_many = plan.too_many;
+        let (after, key) = match (plan.new, key) {
+            (Some(new), Some(key)) => (plan.with_key(new, key.jwk().clone()), Some(key)),
+            _ => (plan.ledger, None),
+        };
+        self.write(found, &after, key.as_ref()).await?;
+        self.memo.ledger.clone_from(&after);
+        let look_again = after.next_look(schedule, self.now);
+        let revokes = self.tenant.revokes();
         Ok(KeysOutcome {
             problem: None,
             also: too_many.then(|| too_many_keys(&after, schedule)).into_iter().collect(),
-            notices,
-            unknown: tenant.revokes().filter(|kid| after.key(kid).is_none()).cloned().collect(),
-            look_again: look_again.and_then(|at| Duration::try_from(at.duration_since(now)).ok()),
+            notices: news.into_iter().collect(),
+            unknown: revokes.filter(|kid| !after.knows(kid)).cloned().collect(),
+            look_again: look_again
+                .and_then(|at| Duration::try_from(at.duration_since(self.now)).ok()),
             ledger: after,
             schedule,
         })
+    }
+
+    async fn make(&self, key_type: KeyType) -> Result<PrivateKey, Problem> {
+        self.context.keystores.generate(key_type).await.map_err(|error| {
+            Problem::transient(Reason::KeyNotMade, format!("{error}; it is tried again"))
+        })
+    }
+
+    async fn write(
+        &self,
+        found: Option<(&Found, &Ledger)>,
+        after: &Ledger,
+        key: Option<&PrivateKey>,
+    ) -> Result<(), Failure> {
+        let Self { tenant_id, mark, context, .. } = self;
+        let written = match (found, key) {
+            (None, Some(key)) => {
+                context.keystores.create(tenant_id, mark, after.clone(), key).await
+            }
+            (Some((found, before)), _)
+                if before != after || found.mark.as_ref() != Some(self.mark) || found.has_copy =>
+            {
+                let change = (before, after.clone());
+                context.keystores.update(tenant_id, found, mark, change, key).await
+            }
+            // A first plan always makes a key.
+            _ => Ok(()),
+        };
+        written.map_err(|error| Failure::of("writing the keystore", &error))
+    }
+
+    /// The keys that status shows.
+    fn shown(&self) -> &[Key] {
+        self.tenant.shown_keys()
     }
 
     /// The keys of a keystore that is this Tenant's and whole.
@@ -151,6 +218,19 @@ impl Keys<'_> {
                 || self.context.options.take_over_from.contains(&mark.owner)
         });
         if !is_ours {
+            let has_lost_its_mark = || {
+                let active = found.ledger.as_ref().ok().and_then(Ledger::active);
+                found.mark.is_none() && active.is_some_and(|key| self.known().knows(key.kid()))
+            };
+            if has_lost_its_mark() {
+                return Err(Problem::terminal(
+                    Reason::KeystoreConflict,
+                    format!(
+                        "the Secret {place} has this tenant's keys and has lost its annotation that says whose it is. If nobody but you can write there, put it back: {}",
+                        self.context.keystores.how_to_mark(self.tenant_id, self.mark)
+                    ),
+                ));
+            }
             let whose = match &found.mark {
                 None => "was not made by this operator".into(),
                 Some(mark) if mark.owner != self.mark.owner => {
@@ -172,21 +252,22 @@ impl Keys<'_> {
             Problem::terminal(
                 Reason::KeystoreDamaged,
                 format!(
-                    "the Secret {place} was changed by another hand: {damage}. Restore it from a backup; or delete it, and new keys are made after {} minutes",
+                    "the Secret {place} was changed by another hand: {damage}. Restore it from a backup (kubectl replace --force -f FILE); or delete it, and new keys are made after {} minutes",
                     GRACE.as_mins()
                 ),
             )
         })
     }
 
-    /// The public keys that the store or status knows.
-    fn known(&self) -> Vec<KeyRecord> {
-        let mut known = self.memo.keys.clone();
-        for key in self.tenant.status.iter().flat_map(|status| &status.keystore) {
-            if !known.iter().any(|other| other.kid() == key.key.kid) {
-                known.push(KeyRecord {
+    /// What the store or status knows of the keys.
+    fn known(&self) -> Ledger {
+        let mut known = self.memo.ledger.clone();
+        for key in self.shown() {
+            if !known.knows(&key.key.kid) {
+                known.keys.push(KeyRecord {
                     key: key.clone(),
                     published_at: None,
+                    asked_for: false,
                     longest_token: crate::api::Duration::default(),
                 });
             }
@@ -197,17 +278,12 @@ impl Keys<'_> {
     /// The kids to revoke: those that the Tenant names, and those that were revoked before, whatever a
     /// Secret that was restored says of them.
     fn revoked(&self) -> Vec<String> {
-        let known = self.known();
-        let before = known.iter().filter(|key| !key.is_published()).map(|key| key.kid().to_owned());
-        self.tenant.revokes().cloned().chain(before).collect()
+        let Ledger { keys, forgotten, .. } = self.known();
+        let before = keys.iter().filter(|key| !key.is_published()).map(|key| key.kid().to_owned());
+        self.tenant.revokes().cloned().chain(before).chain(forgotten).collect()
     }
 
-    fn missing(
-        &mut self,
-        known: Vec<KeyRecord>,
-        schedule: Schedule,
-        end: Timestamp,
-    ) -> KeysOutcome {
+    fn missing(&mut self, schedule: Schedule, end: Timestamp) -> KeysOutcome {
         let place = self.context.keystores.place(self.tenant_id);
         let problem = Problem::waiting(
             Reason::KeystoreMissing,
@@ -217,24 +293,28 @@ impl Keys<'_> {
             ),
         );
         let look_again = Duration::try_from(end.duration_since(self.now)).ok();
-        KeysOutcome { look_again, ..self.blocked(known, schedule, problem) }
+        KeysOutcome { look_again, ..self.blocked(schedule, problem) }
     }
 
     /// The outcome where the keystore is left as it is. What is revoked leaves the JWKS all the same.
-    fn blocked(
-        &mut self,
-        mut known: Vec<KeyRecord>,
-        schedule: Schedule,
-        problem: Problem,
-    ) -> KeysOutcome {
-        rotation::revoke(&mut known, &self.revoked(), self.now);
-        self.memo.keys.clone_from(&known);
+    fn blocked(&mut self, schedule: Schedule, problem: Problem) -> KeysOutcome {
+        let mut known = self.known();
+        rotation::note_longest_token(&mut known.keys, schedule);
+        rotation::revoke(&mut known.keys, &self.revoked(), self.now);
         let handled = self.tenant.status.as_ref().and_then(|status| status.last_handled.as_ref());
+        known.rotate = handled.and_then(|handled| handled.rotate.clone());
+        self.memo.ledger.clone_from(&known);
+        let message = if known.keys.is_empty() || known.active().is_some() {
+            problem.message
+        } else {
+            format!(
+                "{}. The key that signed is revoked, and no other one signs until then",
+                problem.message
+            )
+        };
+        let problem = Problem { message, ..problem };
         KeysOutcome {
-            ledger: Ledger {
-                keys: known,
-                rotate: handled.and_then(|handled| handled.rotate.clone()),
-            },
+            ledger: known,
             schedule,
             problem: Some(problem),
             also: Vec::new(),
@@ -266,35 +346,18 @@ impl Tenant {
         self.spec.keystore.iter().flat_map(|keystore| keystore.revoke.iter().flatten())
     }
 
+    /// The keys that status shows.
+    pub(super) fn shown_keys(&self) -> &[Key] {
+        self.status.as_ref().map(|status| status.keystore.as_slice()).unwrap_or_default()
+    }
+
     fn asks_to_rotate(&self) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(ROTATE_ANNOTATION).map(String::as_str)
     }
 }
 
-/// Removes the keystore that a Tenant made which did not get its tenant id after all.
-pub async fn give_back(tenant_id: &str, mark: &Mark, context: &Context) -> Result<bool, Problem> {
-    let problem = |error| api_error::problem("removing the keystore", &error);
-    let found = context.keystores.observe(tenant_id).await.map_err(problem)?;
-    let Some(found) = found.filter(|found| found.mark.as_ref() == Some(mark)) else {
-        return Ok(false);
-    };
-    match context.keystores.delete(tenant_id, &found).await {
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
-        end => end.map(|()| true).map_err(problem),
-    }
-}
-
-/// Makes the key that a plan takes, if it takes one.
-async fn make(plan: Plan, context: &Context) -> Result<(Ledger, Option<PrivateKey>), Problem> {
-    let Some(new) = plan.new else { return Ok((plan.ledger, None)) };
-    let key = context.keystores.generate(new.key_type).await.map_err(|error| {
-        Problem::transient(Reason::KeyNotMade, format!("{error}; it is tried again"))
-    })?;
-    Ok((plan.with_key(new, key.jwk().clone()), Some(key)))
-}
-
 fn too_many_keys(ledger: &Ledger, schedule: Schedule) -> Also {
-    let retired = ledger.keys.iter().filter(|key| key.is(crate::api::KeyState::Retired));
+    let retired = ledger.keys.iter().filter(|key| key.is(KeyState::Retired));
     let leaves = retired.map(|key| key.leaves_at(schedule)).min().unwrap_or(Timestamp::MAX);
     let shorten = if schedule.retain_for == schedule.longest_token {
         "the longest of settings.ttl.accessToken, .clientCredentials and .idToken"

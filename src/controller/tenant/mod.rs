@@ -16,6 +16,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{
+    api_error,
     cache::Guarded,
     context::Context,
     driver::{Controlled, Notice, Outcome, Verdict},
@@ -24,7 +25,8 @@ use super::{
     view::{Member, Profile, View, target},
 };
 use crate::{
-    api::{self, AdoptionPolicy, DeletionPolicy, StoreReference, Tenant},
+    api::{self, AdoptionPolicy, DeletionPolicy, StoreReference, Tenant, TenantStatus},
+    keystore::Removed,
     policy::{
         Problem, Reason,
         claim::{self, Claim},
@@ -35,7 +37,7 @@ use crate::{
     },
 };
 use desired::Memo;
-use keys::Keys;
+use keys::{Keys, KeysOutcome};
 use report::Report;
 
 /// How each message of a deletion that is not done yet begins; a later pass knows it by that.
@@ -95,9 +97,9 @@ impl Controlled for Tenant {
                 // Another one was faster to the store than this one, which had made its keys by then.
                 // Keys that were ever in use stay.
                 if self.shown_keys().is_empty() {
-                    keys::give_back(&tenant_id, &mark, context).await?;
+                    remove_keystore(&tenant_id, &mark, context).await?;
                 }
-                return Ok(self.not_in_store(problem));
+                return Ok(self.not_in_store(self.shown_keys(), problem));
             }
         };
         let found = record.as_ref().and_then(tenant_state);
@@ -115,7 +117,7 @@ impl Controlled for Tenant {
             (Ok(document), _) => (document, None),
             (Err(problem), Some(document)) => (document, Some(problem)),
             (Err(problem), None) if claim == Claim::Keep => return Err(problem),
-            (Err(problem), None) => return Ok(self.not_in_store(problem)),
+            (Err(problem), None) => return Ok(self.not_in_store(self.shown_keys(), problem)),
         };
         let now = context.clock.now();
 
@@ -129,13 +131,13 @@ impl Controlled for Tenant {
             context,
             now,
         };
-        let keys = keys.bring_about().await?;
+        let keys = keys.bring_about().await;
         let not_ready = not_ready.or_else(|| keys.problem.clone());
         if let Some(problem) = &keys.problem
-            && problem.is_stalled()
+            && problem.reason != Reason::KeystoreMissing
             && matches!(claim, Claim::Create | Claim::Adopt)
         {
-            return Ok(self.not_in_store(problem.clone()));
+            return Ok(self.not_in_store(&keys.public(), problem.clone()));
         }
         let state = desired::state(self, &tenant_id, &document, found, &mut memo, now);
         memo.remember(&document);
@@ -143,10 +145,16 @@ impl Controlled for Tenant {
         // Apply.
         let desired = Desired { state: State::Tenant(state.clone()), mark, memo: memo.write() };
         let expected = Expected::as_observed(record.as_ref());
-        let applied = context.store.apply(&desired, &expected).await?;
+        let applied = match context.store.apply(&desired, &expected).await {
+            Ok(applied) => applied,
+            Err(error) => return Ok(self.with_keys_alone(keys, error.into())),
+        };
 
         // Report.
-        let (census, look_again) = self.census(id, &tenant_id, context).await?;
+        let (census, look_again) = match self.census(id, &tenant_id, context).await {
+            Ok(census) => census,
+            Err(problem) => return Ok(self.with_keys_alone(keys, problem)),
+        };
         let mut outcome = Report {
             tenant: self,
             state: &state,
@@ -171,6 +179,7 @@ impl Controlled for Tenant {
         let tenant_id = self.tenant_id();
         if self.spec.deletion_policy.unwrap_or(DeletionPolicy::Retain) == DeletionPolicy::Retain {
             if self.was_in().is_none() {
+                self.give_up_unused_keys(&tenant_id, id, context).await;
                 let message =
                     "nothing in the store was known to be this object's, and nothing was changed";
                 return Ok(vec![Notice::normal(Reason::LeftAlone, message)]);
@@ -196,11 +205,13 @@ impl Controlled for Tenant {
             }
         }
         let deleted = context.store.delete(&key, &mark).await.map_err(deletion_waits)?;
-        keys::give_back(&tenant_id, &mark, context).await.map_err(deletion_waits)?;
-        Ok(vec![match deleted {
+        let keystore = remove_keystore(&tenant_id, &mark, context).await.map_err(deletion_waits)?;
+        let with_keys =
+            if keystore == Removed::Gone { ", and so are its signing keys" } else { "" };
+        let mut notices = vec![match deleted {
             Deleted::Removed => Notice::normal(
                 Reason::Removed,
-                format!("tenant {tenant_id} is gone from the store"),
+                format!("tenant {tenant_id} is gone from the store{with_keys}"),
             ),
             Deleted::NotThere => {
                 Notice::normal(Reason::Removed, format!("tenant {tenant_id} was not in the store"))
@@ -211,7 +222,17 @@ impl Controlled for Tenant {
                     "tenant {tenant_id} in the store was not made by this object, and was left alone"
                 ),
             ),
-        }])
+        }];
+        if keystore == Removed::NotOurs && !matches!(deleted, Deleted::NotOurs(_)) {
+            let place = context.keystores.place(&tenant_id);
+            notices.push(Notice::warning(
+                Reason::LeftAlone,
+                format!(
+                    "the Secret {place} does not carry this object's mark, and was left with what is in it: delete it if nothing needs it"
+                ),
+            ));
+        }
+        Ok(notices)
     }
 }
 
@@ -293,6 +314,21 @@ impl Tenant {
         })
     }
 
+    /// Removes the keys that the Tenant made if nobody ever saw them and the store has nothing of it: it was
+    /// deleted before it was made. What cannot be asked or done now is left: `Retain` waits for nobody.
+    async fn give_up_unused_keys(&self, tenant_id: &str, id: &ObjectId, context: &Context) {
+        let mark = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
+        let key = Key::Tenant { tenant: tenant_id.to_owned() };
+        let is_ours = |record: &Record| record.mark.as_ref() == Some(&mark);
+        if self.shown_keys().is_empty()
+            && let Ok(record) = context.store.observe(&key).await
+            && !record.as_ref().is_some_and(is_ours)
+            && let Err(problem) = remove_keystore(tenant_id, &mark, context).await
+        {
+            tracing::warn!(%problem, "keys that were never used are left");
+        }
+    }
+
     /// The store that had the tenant, as status says.
     fn was_in(&self) -> Option<&StoreReference> {
         self.status.as_ref()?.store.as_ref()
@@ -300,20 +336,30 @@ impl Tenant {
 
     /// The outcome where nothing in the store is this Tenant's: status says nothing of a tenant, but for
     /// the public keys that were in use, by which a keystore that is lost is known to have been there.
-    fn not_in_store(&self, problem: Problem) -> Outcome {
-        let keys = Some(self.shown_keys()).filter(|keys| !keys.is_empty());
+    fn not_in_store(&self, keys: &[api::Key], problem: Problem) -> Outcome {
+        let keys = Some(keys).filter(|keys| !keys.is_empty());
         Outcome {
             status: keys.map(|keys| ("keystore".to_owned(), json!(keys))).into_iter().collect(),
             verdict: Verdict::NotReady(problem),
-            also: Vec::new(),
+            also: Some(Vec::new()),
             notices: Vec::new(),
             look_again: None,
         }
     }
 
-    /// The keys that status shows.
-    fn shown_keys(&self) -> &[api::Key] {
-        self.status.as_ref().map(|status| status.keystore.as_slice()).unwrap_or_default()
+    /// The outcome where the keys went on and the store could not follow: status says of the keys what is,
+    /// above all of one that was revoked, and of all else what it said before.
+    fn with_keys_alone(&self, keys: KeysOutcome, problem: Problem) -> Outcome {
+        let mut status =
+            TenantStatus { keystore: keys.public(), ..self.status.clone().unwrap_or_default() };
+        status.last_handled = keys.handled();
+        Outcome {
+            status: report::as_map(&status),
+            verdict: Verdict::NotReady(problem),
+            also: None,
+            notices: keys.notices,
+            look_again: keys.look_again,
+        }
     }
 
     /// Whether status says that the deletion could not be done at once.
@@ -322,6 +368,16 @@ impl Tenant {
             status.conditions.iter().any(|condition| condition.message.starts_with(DELETION_WAITS))
         })
     }
+}
+
+/// Removes a tenant's keystore, if it is this Tenant's.
+async fn remove_keystore(
+    tenant_id: &str,
+    mark: &Mark,
+    context: &Context,
+) -> Result<Removed, Problem> {
+    let removed = context.keystores.remove(tenant_id, mark).await;
+    removed.map_err(|error| api_error::problem("removing the keystore", &error))
 }
 
 fn blocked_by(members: &[Member]) -> Problem {

@@ -6,10 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{
-    api::{
-        Effective, EffectiveSubscription, KeystoreSpec, LastHandled, StoreReference, Tenant,
-        TenantStatus,
-    },
+    api::{Effective, EffectiveSubscription, KeystoreSpec, StoreReference, Tenant, TenantStatus},
     controller::{
         conditions::Also,
         driver::{Notice, Outcome, Verdict},
@@ -53,7 +50,7 @@ impl Report<'_> {
         let (standing, notices) = (self.standing(), self.notices());
         Outcome {
             status: self.status(),
-            also: self.also(standing),
+            also: Some(self.also(standing)),
             notices,
             look_again: match standing {
                 Standing::Until(end) => Duration::try_from(end.duration_since(self.now)).ok(),
@@ -87,7 +84,7 @@ impl Report<'_> {
             type_: self.state.type_.as_deref().map(as_status_holds),
             region: self.state.region.as_deref().map(as_status_holds),
             enabled: Some(self.state.enabled),
-            keystore: self.keys.ledger.keys.iter().map(|key| key.key.clone()).collect(),
+            keystore: self.keys.public(),
             user_count: Some(i64::try_from(self.census.users).unwrap_or(i64::MAX)),
             admin_username: self.census.administrator.clone(),
             effective: Some(self.effective()),
@@ -97,20 +94,12 @@ impl Report<'_> {
                 kind: self.store.kind().into(),
                 id: self.store.id().into(),
             }),
-            last_handled: self
-                .keys
-                .ledger
-                .rotate
-                .clone()
-                .map(|rotate| LastHandled { rotate: Some(rotate), ..LastHandled::default() }),
+            last_handled: self.keys.handled(),
             // The driver's.
             observed_generation: 0,
             conditions: Vec::new(),
         };
-        match serde_json::to_value(status) {
-            Ok(Value::Object(status)) => status,
-            _ => Map::new(),
-        }
+        as_map(&status)
     }
 
     /// What is in force, without the values that may be long or private.
@@ -206,6 +195,14 @@ impl Report<'_> {
             }
         }
         notices
+    }
+}
+
+/// A status as the driver takes it.
+pub fn as_map(status: &TenantStatus) -> Map<String, Value> {
+    match serde_json::to_value(status) {
+        Ok(Value::Object(status)) => status,
+        _ => Map::new(),
     }
 }
 

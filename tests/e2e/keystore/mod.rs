@@ -10,6 +10,7 @@ mod schedule;
 mod steady;
 mod strange;
 mod traces;
+mod trouble;
 
 use keyreeve::api::Tenant;
 use serde_json::{Value, json};
@@ -38,8 +39,9 @@ fn assert_agree(tenant: &Tenant, keystore: &Keystore) {
     for key in ledger.as_array_mut().unwrap() {
         // What only their schedule needs.
         let key = key.as_object_mut().unwrap();
-        key.remove("publishedAt");
-        key.remove("longestToken");
+        for internal in ["publishedAt", "askedFor", "longestToken"] {
+            key.remove(internal);
+        }
     }
     assert_eq!(status, ledger);
     assert_eq!(tenant.active(), keystore.active());
