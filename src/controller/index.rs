@@ -46,7 +46,7 @@ impl fmt::Display for ObjectId {
 /// What an object has to do with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Link {
-    /// It claims this tenant id.
+    /// It claims this name: a tenant id, or a name in a tenant.
     Claims(String),
     /// It uses this profile.
     Uses(ObjectId),
@@ -54,6 +54,8 @@ pub enum Link {
     UsesDefault,
     /// It is in this Tenant.
     In(ObjectId),
+    /// It is placed in this object, contains or holds it.
+    RefersTo(Kind, ObjectId),
     /// It is in this Kubernetes namespace and refers to another one.
     LooksOutOf(String),
 }

@@ -40,6 +40,22 @@ reasons! {
     DeletionBlocked,
     /// The TenantProfile is not there: create it, or change profileRef. What was in force stays in force.
     ProfileNotFound,
+    /// The Tenant is not there: create it.
+    TenantNotFound,
+    /// The Tenant is not in the store yet, or is in conflict: its own status says why.
+    TenantNotReady,
+    /// The Tenant is being deleted. What is in the store stays as it is.
+    TenantDeleting,
+    /// What an object refers to belongs to another tenant than the object: refer to one of the same tenant.
+    TenantMismatch,
+    /// The identity Namespace is not there, or not in the store yet: create it, or look at its own status.
+    NamespaceNotFound,
+    /// A Role is not there, or not in the store yet: create it, look at its own status, or take it out of the list.
+    RoleNotFound,
+    /// Roles contain each other in a circle, which the message names: take one of them out of another's composites.
+    RoleCycle,
+    /// The tenant's plan does not have this: the message names the feature. Change the plan, or delete the object.
+    NotInPlan,
     /// What is referred to in another Kubernetes namespace is not there, or its allowedFrom does not name
     /// this namespace: ask its owner. What was in force stays in force.
     NotAllowed,

@@ -18,13 +18,16 @@ use serde_json::{Value, json};
 use super::{
     cache::Guarded,
     context::Context,
-    driver::{Controlled, Notice, Outcome, Verdict},
+    deletion,
+    driver::{Controlled, Notice, Outcome},
     index::{Kind, Link, ObjectId},
     informer::Linked,
-    view::{Member, Profile, View, target},
+    member,
+    references::Profile,
+    view::{View, target},
 };
 use crate::{
-    api::{self, AdoptionPolicy, DeletionPolicy, StoreReference, Tenant},
+    api::{self, AdoptionPolicy, Condition, DeletionPolicy, StoreReference, Tenant},
     policy::{
         Problem, Reason,
         claim::{self, Claim},
@@ -37,9 +40,6 @@ use crate::{
 use desired::Memo;
 use keys::Keys;
 use report::Report;
-
-/// How each message of a deletion that is not done yet begins; a later pass knows it by that.
-const DELETION_WAITS: &str = "the deletion waits";
 
 impl Tenant {
     /// The tenant id in force.
@@ -65,6 +65,12 @@ impl Linked for Tenant {
             links.insert(Link::UsesDefault);
         }
         links
+    }
+
+    fn standing(&self) -> String {
+        let Some(status) = &self.status else { return String::new() };
+        let plan = status.effective.as_ref().map(|effective| &effective.subscription.plan_details);
+        json!([status.store, plan]).to_string()
     }
 }
 
@@ -179,7 +185,7 @@ impl Controlled for Tenant {
                 "tenant {tenant_id} is kept in the store, and its signing keys in {}, with its mark: a Tenant of the same namespace and name takes it up again",
                 context.keystores.place(&tenant_id)
             );
-            return Ok(vec![if self.deletion_waited() {
+            return Ok(vec![if deletion::has_waited(self.conditions()) {
                 Notice::warning(Reason::Retained, message)
             } else {
                 Notice::normal(Reason::Retained, message)
@@ -188,15 +194,15 @@ impl Controlled for Tenant {
         let key = Key::Tenant { tenant: tenant_id.clone() };
         let mark = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
         // What is not there, or another's, has nobody in it that would lose something.
-        let record = context.store.observe(&key).await.map_err(deletion_waits)?;
+        let record = context.store.observe(&key).await.map_err(deletion::waits)?;
         if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) {
             let members = context.view.members(self, id);
             if !members.is_empty() {
-                return Err(blocked_by(&members));
+                return Err(deletion::blocked("the tenant", &members));
             }
         }
-        let deleted = context.store.delete(&key, &mark).await.map_err(deletion_waits)?;
-        keys::give_back(&tenant_id, &mark, context).await.map_err(deletion_waits)?;
+        let deleted = context.store.delete(&key, &mark).await.map_err(deletion::waits)?;
+        keys::give_back(&tenant_id, &mark, context).await.map_err(deletion::waits)?;
         Ok(vec![match deleted {
             Deleted::Removed => Notice::normal(
                 Reason::Removed,
@@ -293,6 +299,10 @@ impl Tenant {
         })
     }
 
+    fn conditions(&self) -> &[Condition] {
+        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+    }
+
     /// The store that had the tenant, as status says.
     fn was_in(&self) -> Option<&StoreReference> {
         self.status.as_ref()?.store.as_ref()
@@ -304,10 +314,7 @@ impl Tenant {
         let keys = Some(self.shown_keys()).filter(|keys| !keys.is_empty());
         Outcome {
             status: keys.map(|keys| ("keystore".to_owned(), json!(keys))).into_iter().collect(),
-            verdict: Verdict::NotReady(problem),
-            also: Vec::new(),
-            notices: Vec::new(),
-            look_again: None,
+            ..member::not_in_store(problem)
         }
     }
 
@@ -315,36 +322,11 @@ impl Tenant {
     fn shown_keys(&self) -> &[api::Key] {
         self.status.as_ref().map(|status| status.keystore.as_slice()).unwrap_or_default()
     }
-
-    /// Whether status says that the deletion could not be done at once.
-    fn deletion_waited(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| {
-            status.conditions.iter().any(|condition| condition.message.starts_with(DELETION_WAITS))
-        })
-    }
 }
 
-fn blocked_by(members: &[Member]) -> Problem {
-    let named: Vec<_> =
-        members.iter().take(10).map(|member| format!("{:?} {}", member.kind, member.id)).collect();
-    let more = members.len().saturating_sub(named.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Problem::waiting(
-        Reason::DeletionBlocked,
-        format!(
-            "{DELETION_WAITS} for what is in the tenant: {}{more}. Delete them, or set deletionPolicy: Retain",
-            named.join(", ")
-        ),
-    )
-}
-
-/// What was answered to a deletion that is tried again.
-fn deletion_waits(problem: impl Into<Problem>) -> Problem {
-    let problem = problem.into();
-    Problem {
-        message: format!("{DELETION_WAITS}, unless deletionPolicy is set to Retain: {problem}"),
-        ..problem
-    }
+/// What the store remembers to be in force in a tenant.
+pub fn document(memo: &Value) -> Option<effective::Document> {
+    Memo::read(memo).document
 }
 
 fn tenant_state(record: &Record) -> Option<&TenantState> {
