@@ -167,6 +167,9 @@ impl Informer {
                     if noted.changed || noted.standing_changed {
                         self.tell_others(K::KIND, &id, &noted.old);
                     }
+                    if noted.changed {
+                        self.tell_containers(K::KIND, &id);
+                    }
                 }
                 Event::Delete(object) => {
                     let id = id_of(&object);
@@ -215,6 +218,7 @@ impl Informer {
         self.own_writes.forget(kind, id);
         let old = self.view.index().remove(kind, id);
         self.tell_others(kind, id, &old);
+        self.tell_containers(kind, id);
     }
 
     /// Wakes the object itself and whoever its change concerns. A change of
@@ -223,6 +227,17 @@ impl Informer {
         self.queues.wake(kind, id);
         if matters {
             self.tell_others(kind, id, old);
+            self.tell_containers(kind, id);
+        }
+    }
+
+    /// Wakes the Roles that contain this one through others: a circle may have been closed or broken,
+    /// which none of those between need show in its status.
+    fn tell_containers(&self, kind: Kind, id: &ObjectId) {
+        if kind == Kind::Role {
+            for container in self.view.index().containers(id) {
+                self.queues.wake(kind, &container);
+            }
         }
     }
 
