@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
 use kube::{Api, ResourceExt};
 
-use super::{context::Context, index::ObjectId, tenant, view::target};
+use super::{api_error, context::Context, index::ObjectId, tenant, view::target};
 use crate::{
     api::{ObjectReference, ReferrerKind},
     policy::{Problem, Reason, effective::Document},
@@ -39,6 +39,14 @@ impl Home {
         let tenant_id = tenant.tenant_id();
         let mark = context.mark(store::Kind::Tenant, &id, &tenant.uid().unwrap_or_default());
         let record = context.store.observe(&Key::Tenant { tenant: tenant_id.clone() }).await?;
+        if record.is_none() && tenant.was_in().is_some_and(|was_in| was_in.id == context.store.id())
+        {
+            // Removed there by another hand: no status tells of its coming back.
+            return Err(Problem::transient(
+                Reason::StoreDependencyMissing,
+                format!("Tenant {id} is not in the store any more, until it is made anew"),
+            ));
+        }
         let document = record
             .filter(|record| record.mark.as_ref() == Some(&mark))
             .and_then(|record| tenant::document(&record.memo));
@@ -92,15 +100,17 @@ impl Home {
 /// The Tenant of an object that is being deleted, if what the object made is to be removed there: not
 /// where the Tenant is gone, or goes itself, alone or with its Kubernetes namespace. Its own
 /// deletionPolicy then says what becomes of all that is in it.
-pub async fn of_deleted(id: &ObjectId, context: &Context) -> Option<String> {
-    let tenant = context.view.tenants.get(id)?;
+pub async fn of_deleted(id: &ObjectId, context: &Context) -> Result<Option<String>, Problem> {
+    let Some(tenant) = context.view.tenants.get(id) else { return Ok(None) };
     if tenant.metadata.deletion_timestamp.is_some() {
-        return None;
+        return Ok(None);
     }
+    // From the API server: the Tenant's own deletion may come after that of this object.
     let namespaces: Api<KubeNamespace> = Api::all(context.client.clone());
-    // One that cannot be read is taken to stay.
-    let namespace = namespaces.get_metadata(&id.namespace).await.ok();
-    let terminating =
-        namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some());
-    (!terminating).then(|| tenant.tenant_id())
+    let namespace = namespaces
+        .get_metadata_opt(&id.namespace)
+        .await
+        .map_err(|error| api_error::problem("reading the Tenant's Kubernetes namespace", &error))?;
+    let stays = namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_none());
+    Ok(stays.then(|| tenant.tenant_id()))
 }

@@ -18,18 +18,22 @@ use super::{
     view::{self, target},
 };
 use crate::{
-    api::{AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, StoreReference},
+    api::{
+        AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, ReferrerKind, StoreReference,
+    },
     policy::{
         Problem, Reason,
-        claim::{self, Claim, Mark},
+        claim::{self, Claim, Claimant, Mark},
     },
-    store::{self, Applied, Deleted, Desired, Expected, Key, Record, State},
+    store::{self, Applied, Deleted, Desired, Expected, Key, Record, State, Store},
 };
 
 /// An object that lives in a tenant.
 pub trait Member: Controlled {
     /// Its kind in the store.
     const STORED: store::Kind;
+    /// Its kind as one that refers to a Tenant.
+    const REFERS_AS: ReferrerKind;
     /// Its field that says its name, for messages.
     const NAMED_BY: &'static str;
 
@@ -45,10 +49,19 @@ pub trait Member: Controlled {
     fn called(&self) -> String;
     /// The name that it claims in its tenant.
     fn claims(&self) -> Link;
+    /// The identity Namespace that it is placed in.
+    fn placed_in(&self) -> Option<ObjectId> {
+        None
+    }
     /// The store that had it, as status says.
     fn was_in(&self) -> Option<&StoreReference>;
     /// Its conditions.
     fn conditions(&self) -> &[Condition];
+
+    /// Whether the store has it, as status says: not one that was there before.
+    fn is_in(&self, store: &dyn Store) -> bool {
+        self.was_in().is_some_and(|was_in| was_in.id == store.id())
+    }
 }
 
 /// What the store has under a member's name, and how the member comes to it.
@@ -71,7 +84,7 @@ impl Found {
         let mark = mark(member, id, context);
         let Link::Claims(name) = member.claims() else { return Ok(Err(unnamed())) };
         let there = record.as_ref().map(|record| record.mark.as_ref());
-        let claimants = context.view.claimants(&name);
+        let claimants = rivals(member, &name, home, context);
         let claim = claim::decide(
             &mark,
             there,
@@ -128,7 +141,7 @@ impl Found {
                 },
             },
             also: Vec::<Also>::new(),
-            notices: news::of(News {
+            notices: news::of(&News {
                 what: &what,
                 claim: &self.claim,
                 applied,
@@ -139,6 +152,27 @@ impl Found {
             look_again: None,
         }
     }
+}
+
+/// The objects that claim a name, this one among them: only those that may. From a Kubernetes namespace
+/// that Tenant or Namespace do not allow, nobody could keep a name from others.
+fn rivals<M: Member>(member: &M, name: &str, home: &Home, context: &Context) -> Vec<Claimant> {
+    let view = &context.view;
+    let of_tenant = view
+        .tenants
+        .get(&home.id)
+        .map(|tenant| tenant.grants_for(M::REFERS_AS))
+        .unwrap_or_default();
+    let place = member.placed_in().map(|id| {
+        let grants = view.namespaces.get(&id).and_then(|place| place.spec.allowed_from);
+        (id, grants.unwrap_or_default())
+    });
+    let mut rivals = view.claimants(name);
+    rivals.retain(|rival| {
+        view.grants(&home.id, &of_tenant, &rival.namespace)
+            && place.as_ref().is_none_or(|(id, grants)| view.grants(id, grants, &rival.namespace))
+    });
+    rivals
 }
 
 /// The outcome where nothing in the store is this object's: status says nothing of it.
@@ -191,7 +225,8 @@ pub async fn clean_up<M: Member>(
         }]);
     }
     let tenant = target(member.tenant_ref(), &id.namespace);
-    let Some(tenant_id) = home::of_deleted(&tenant, context).await else {
+    let tenant_id = home::of_deleted(&tenant, context).await.map_err(deletion::waits)?;
+    let Some(tenant_id) = tenant_id else {
         return Ok(left_alone("its Tenant is gone, or goes too"));
     };
     let Some(key) = member.key(&tenant_id, context) else {
@@ -223,11 +258,9 @@ fn unnamed() -> Problem {
     Problem::terminal(Reason::InvalidObject, "the object has no name")
 }
 
-/// What of a member's status matters to objects that refer to it.
+/// What of a member's status matters to objects that refer to it: which store has it.
 pub fn standing<M: Member>(member: &M) -> String {
-    let ready = member.conditions().iter().find(|condition| condition.type_ == "Ready");
-    let ready = ready.map(|ready| ready.status.as_str()).unwrap_or_default();
-    format!("{} {ready}", member.was_in().is_some())
+    member.was_in().map(|store| store.id.clone()).unwrap_or_default()
 }
 
 /// The store, as status names it.

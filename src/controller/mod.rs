@@ -24,6 +24,7 @@ mod member;
 mod namespace;
 mod news;
 mod own_writes;
+mod parts;
 mod patch;
 mod profile;
 mod references;

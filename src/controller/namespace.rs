@@ -51,6 +51,7 @@ impl Linked for Namespace {
 
 impl Member for Namespace {
     const STORED: store::Kind = store::Kind::Namespace;
+    const REFERS_AS: ReferrerKind = ReferrerKind::Namespace;
     const NAMED_BY: &'static str = "spec.name";
 
     fn tenant_ref(&self) -> &ObjectReference {

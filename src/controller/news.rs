@@ -24,8 +24,8 @@ pub struct News<'a> {
 }
 
 /// An event for each thing that is worth telling.
-pub fn of(news: News<'_>) -> Vec<Notice> {
-    let News { what, claim, applied, drifted, lost_from, store } = news;
+pub fn of(news: &News<'_>) -> Vec<Notice> {
+    let News { what, claim, applied, drifted, lost_from, store } = *news;
     let mut notices = Vec::new();
     match claim {
         Claim::Adopt => notices.push(Notice::normal(

@@ -23,7 +23,7 @@ use crate::{
         AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, ReferrerKind, Role, RoleStatus,
         StoreReference,
     },
-    policy::{Problem, Reason, composites},
+    policy::{Problem, Reason},
     store::{self, Key, RoleName, RoleState, State},
 };
 
@@ -40,12 +40,6 @@ impl Role {
     fn own_namespace(&self) -> String {
         self.namespace().unwrap_or_default()
     }
-
-    /// The Roles that it contains, as its spec says.
-    fn parts(&self) -> Vec<ObjectId> {
-        let own = self.own_namespace();
-        self.spec.composites.iter().flatten().map(|part| target(part, &own)).collect()
-    }
 }
 
 impl Linked for Role {
@@ -55,10 +49,9 @@ impl Linked for Role {
         let own = self.own_namespace();
         let mut links = member::links(&self.spec.tenant_ref, &own);
         links.insert(self.claims());
-        let namespace = self.spec.namespace_ref.as_ref().map(|namespace| target(namespace, &own));
-        let referred = namespace.map(|namespace| (Kind::Namespace, namespace));
+        let referred = self.placed_in().map(|namespace| (Kind::Namespace, namespace));
         let referred =
-            referred.into_iter().chain(self.parts().into_iter().map(|part| (Kind::Role, part)));
+            referred.into_iter().chain(self.parts(&own).into_iter().map(|part| (Kind::Role, part)));
         for (kind, id) in referred {
             if id.namespace != own {
                 links.insert(Link::LooksOutOf(own.clone()));
@@ -75,6 +68,7 @@ impl Linked for Role {
 
 impl Member for Role {
     const STORED: store::Kind = store::Kind::Role;
+    const REFERS_AS: ReferrerKind = ReferrerKind::Role;
     const NAMED_BY: &'static str = "spec.name";
 
     fn tenant_ref(&self) -> &ObjectReference {
@@ -91,10 +85,9 @@ impl Member for Role {
 
     /// With the Namespace the Role goes from the store, too; until then its name is known.
     fn key(&self, tenant_id: &str, context: &Context) -> Option<Key> {
-        let namespace = match &self.spec.namespace_ref {
+        let namespace = match self.placed_in() {
             None => None,
-            Some(reference) => {
-                let id = target(reference, &self.own_namespace());
+            Some(id) => {
                 let there = context.view.namespaces.get(&id).map(|there| there.stored_name());
                 let told = || self.status.as_ref().and_then(|status| status.namespace.clone());
                 Some(there.or_else(told)?)
@@ -111,9 +104,12 @@ impl Member for Role {
     fn claims(&self) -> Link {
         let own = self.own_namespace();
         let tenant = target(&self.spec.tenant_ref, &own);
-        let namespace = self.spec.namespace_ref.as_ref().map(|namespace| target(namespace, &own));
-        let namespace = namespace.map(|namespace| namespace.to_string()).unwrap_or_default();
+        let namespace = self.placed_in().map(|namespace| namespace.to_string()).unwrap_or_default();
         Link::Claims(format!("{tenant}/role/{namespace}/{}", self.stored_name()))
+    }
+
+    fn placed_in(&self) -> Option<ObjectId> {
+        self.spec.namespace_ref.as_ref().map(|namespace| target(namespace, &self.own_namespace()))
     }
 
     fn was_in(&self) -> Option<&StoreReference> {
@@ -170,7 +166,7 @@ impl Controlled for Role {
 
         // Apply, report.
         let applied = found.apply(State::Role(state), context).await?;
-        let status = self.report(&home, &name, context);
+        let status = report(&home, &name, context);
         Ok(found.outcome(self, &applied, status, missing, context))
     }
 
@@ -190,7 +186,16 @@ impl Role {
         let Some(reference) = &self.spec.namespace_ref else { return Ok(None) };
         let (namespace_id, namespace) = context.view.namespace_of(reference, &id.namespace)?;
         home.is_that_of(&namespace.spec.tenant_ref, &namespace_id, "spec.namespaceRef")?;
-        if namespace.was_in().is_none() || namespace.metadata.deletion_timestamp.is_some() {
+        if namespace.metadata.deletion_timestamp.is_some() {
+            return Err(Problem::waiting(
+                Reason::NamespaceNotFound,
+                format!(
+                    "spec.namespaceRef: Namespace (namespaces.keyreeve.dev) {} is being deleted",
+                    reference.name
+                ),
+            ));
+        }
+        if !namespace.is_in(context.store.as_ref()) {
             return Err(Problem::waiting(
                 Reason::NamespaceNotFound,
                 format!(
@@ -200,68 +205,6 @@ impl Role {
             ));
         }
         Ok(Some(namespace.stored_name()))
-    }
-
-    /// The parts that the store has, if the Role manages any, and what is still missing.
-    fn resolve_parts(
-        &self,
-        id: &ObjectId,
-        home: &Home,
-        context: &Context,
-    ) -> Result<(Option<Vec<RoleName>>, Option<Problem>), Problem> {
-        let Some(composites) = &self.spec.composites else { return Ok((None, None)) };
-        let parts_of =
-            |id: &ObjectId| context.view.roles.get(id).map(|role| role.parts()).unwrap_or_default();
-        if let Some(cycle) = composites::cycle(id, &self.parts(), &parts_of) {
-            let cycle: Vec<_> = cycle.iter().map(ToString::to_string).collect();
-            return Err(Problem::terminal(
-                Reason::RoleCycle,
-                format!(
-                    "spec.composites: roles contain each other in a circle: {}. Take one of them out of another's composites",
-                    cycle.join(" → ")
-                ),
-            ));
-        }
-        let (mut parts, mut missing) = (Vec::new(), Vec::new());
-        for reference in composites {
-            match self.part(reference, id, home, context) {
-                Ok(part) => parts.push(part),
-                Err(problem) if problem.is_stalled() => return Err(problem),
-                Err(problem) => missing.push(problem),
-            }
-        }
-        parts.sort();
-        parts.dedup();
-        Ok((Some(parts), composites::waiting_for(missing)))
-    }
-
-    fn part(
-        &self,
-        reference: &ObjectReference,
-        id: &ObjectId,
-        home: &Home,
-        context: &Context,
-    ) -> Result<RoleName, Problem> {
-        let (part_id, part) = context.view.role_of(reference, &id.namespace, "spec.composites")?;
-        home.is_that_of(&part.spec.tenant_ref, &part_id, "spec.composites")?;
-        part.in_store(&part_id, "spec.composites")
-    }
-
-    /// Its name in the store, once it is there.
-    pub fn in_store(&self, id: &ObjectId, field: &str) -> Result<RoleName, Problem> {
-        let status = self.status.as_ref().filter(|status| status.store.is_some());
-        match status {
-            Some(status) if self.metadata.deletion_timestamp.is_none() => {
-                Ok(RoleName { namespace: status.namespace.clone(), name: self.stored_name() })
-            }
-            _ => Err(Problem::waiting(
-                Reason::RoleNotFound,
-                format!(
-                    "{field}: Role (roles.keyreeve.dev) {} is not in the store: its own status says why",
-                    id.name
-                ),
-            )),
-        }
     }
 
     /// The state that the store shall have, but for the parts.
@@ -288,17 +231,17 @@ impl Role {
             composites: None,
         }
     }
+}
 
-    fn report(&self, home: &Home, name: &RoleName, context: &Context) -> Map<String, Value> {
-        member::as_map(RoleStatus {
-            tenant_id: Some(home.tenant_id.clone()),
-            namespace: name.namespace.clone(),
-            name: Some(name.name.clone()),
-            store: Some(member::store_reference(context)),
-            // The driver's.
-            observed_generation: 0,
-            conditions: Vec::new(),
-            last_handled: None,
-        })
-    }
+fn report(home: &Home, name: &RoleName, context: &Context) -> Map<String, Value> {
+    member::as_map(RoleStatus {
+        tenant_id: Some(home.tenant_id.clone()),
+        namespace: name.namespace.clone(),
+        name: Some(name.name.clone()),
+        store: Some(member::store_reference(context)),
+        // The driver's.
+        observed_generation: 0,
+        conditions: Vec::new(),
+        last_handled: None,
+    })
 }

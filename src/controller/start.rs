@@ -92,7 +92,7 @@ pub async fn check_keystores(client: &Client, namespace: &str) -> Result<(), Sta
 }
 
 /// What the operator does beside listing: (group, resource, verb).
-const NEEDED: [(&str, &str, &str); 17] = [
+const NEEDED: [(&str, &str, &str); 18] = [
     (GROUP, "tenants", "watch"),
     (GROUP, "tenantprofiles", "watch"),
     (GROUP, "namespaces", "watch"),
@@ -109,6 +109,7 @@ const NEEDED: [(&str, &str, &str); 17] = [
     (GROUP, "namespaces/status", "patch"),
     (GROUP, "roles/status", "patch"),
     (GROUP, "tenantprofiles/status", "patch"),
+    ("", "namespaces", "get"),
     ("events.k8s.io", "events", "create"),
 ];
 

@@ -200,11 +200,16 @@ impl View {
         let link = Link::RefersTo(Kind::Namespace, id.clone());
         let linked: Vec<_> = self.index().with(&link).cloned().collect();
         let grants = namespace.spec.allowed_from.as_deref().unwrap_or_default();
+        let tenant = target(&namespace.spec.tenant_ref, &id.namespace);
         linked
             .into_iter()
             .filter(|(kind, role)| {
                 self.is_deleting(*kind, role) == Some(false)
                     && self.grants(id, grants, &role.namespace)
+                    // One of another tenant never was in it.
+                    && self.roles.get(role).is_none_or(|found| {
+                        target(&found.spec.tenant_ref, &role.namespace) == tenant
+                    })
             })
             .map(|(kind, id)| Member { kind, id })
             .collect()

@@ -38,7 +38,7 @@ pub fn cycle<Id: Clone + Ord + Hash>(
 
 /// One problem that names all that is missing, if anything is.
 #[must_use]
-pub fn waiting_for(missing: Vec<Problem>) -> Option<Problem> {
+pub fn waiting_for(missing: &[Problem]) -> Option<Problem> {
     let (first, others) = missing.split_first()?;
     let mut message = first.message.clone();
     for other in others {
@@ -79,8 +79,8 @@ mod tests {
     fn all_that_is_missing_is_named() {
         let missing =
             |name: &str| Problem::waiting(Reason::RoleNotFound, format!("{name} is not there"));
-        assert_eq!(waiting_for(Vec::new()), None);
-        let both = waiting_for(vec![missing("a"), missing("b")]).unwrap();
+        assert_eq!(waiting_for(&[]), None);
+        let both = waiting_for(&[missing("a"), missing("b")]).unwrap();
         assert_eq!(both.message, "a is not there; b is not there");
     }
 }

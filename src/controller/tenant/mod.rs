@@ -304,7 +304,7 @@ impl Tenant {
     }
 
     /// The store that had the tenant, as status says.
-    fn was_in(&self) -> Option<&StoreReference> {
+    pub(super) fn was_in(&self) -> Option<&StoreReference> {
         self.status.as_ref()?.store.as_ref()
     }
 

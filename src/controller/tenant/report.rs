@@ -159,7 +159,7 @@ impl Report<'_> {
 
     fn notices(&self) -> Vec<Notice> {
         let mut notices = self.keys.notices.clone();
-        notices.extend(news::of(News {
+        notices.extend(news::of(&News {
             what: &format!("tenant {}", self.state.tenant_id),
             claim: self.claim,
             applied: self.applied,
