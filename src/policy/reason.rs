@@ -35,7 +35,7 @@ reasons! {
     Synced,
     /// The declared state holds: objects that refer to this one find it.
     Accepted,
-    /// A deletion waits for objects that are still in the tenant: delete those that the message names,
+    /// A deletion waits for objects that are still in the tenant or identity Namespace: delete those that the message names,
     /// or set deletionPolicy to Retain.
     DeletionBlocked,
     /// The TenantProfile is not there: create it, or change profileRef. What was in force stays in force.
@@ -104,7 +104,7 @@ reasons! {
     StoreUnavailable,
     /// Another hand wrote to the store at the same moment: it is tried again by itself.
     StoreChanged,
-    /// The store does not have what this object refers to yet: it is tried again when that comes.
+    /// The store does not have what this object refers to, although that was there: it is tried again by itself.
     StoreDependencyMissing,
     /// The store refuses the object, and will refuse it again: the message says why.
     RefusedByStore,
