@@ -226,17 +226,23 @@ async fn users_and_keys_of_a_tenant_wake_nobody_in_it() {
     };
     let before = count().await;
     let mut database = space.database().await;
-    database
-        .execute("INSERT INTO users (tenant_id, username, id) VALUES ('acme', 'ada', '1')")
-        .await;
-    space.resync("acme").await;
-    let counted = |tenant: &Tenant| tenant.status.as_ref().unwrap().user_count == Some(1);
-    space.tenant("acme", "counting its user", counted).await;
+    for users in 1..=5 {
+        let user = "INSERT INTO users (tenant_id, username, id) \
+                    SELECT 'acme', 'user-' || count(*), count(*) FROM users";
+        database.execute(user).await;
+        space.resync("acme").await;
+        let counted = |tenant: &Tenant| tenant.status.as_ref().unwrap().user_count == Some(users);
+        space.tenant("acme", "counting its users", counted).await;
+    }
     let key = space.tenants().get("acme").await.unwrap().active();
     space.rotate("acme", "now").await;
     let rotated = |tenant: &Tenant| {
         !tenant.has(&key, KeyState::Active) || !tenant.kids(KeyState::Standby).is_empty()
     };
     space.tenant("acme", "rotated", rotated).await;
-    assert_eq!(count().await, (before.0 + 1.0, before.1 + 1.0));
+    // The look that was asked for; and those that status written by two looks may cost, where its watch
+    // was faster than the answer to the write.
+    let after = count().await;
+    let more = (after.0 - before.0, after.1 - before.1);
+    assert!(more.0 <= 3.0 && more.1 <= 3.0, "six changes of the Tenant's status cost {more:?}");
 }

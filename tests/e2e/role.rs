@@ -53,7 +53,7 @@ async fn a_role_is_kept_with_its_rules_tenant_wide_and_in_each_namespace() {
     space.made::<Role>("sales-clerk", named("sales")).await;
     space.made::<Role>("stock-clerk", named("stock")).await;
     let mut database = space.database().await;
-    let data = r#"[{"paths":["/orders","/orders/*"],"methods":["GET","HEAD"]},{"paths":["*"],"methods":["*"]}]"#;
+    let data = r#"[{"methods":["GET","HEAD"],"paths":["/orders","/orders/*"]},{"methods":["*"],"paths":["*"]}]"#;
     let all = format!("clerk All ! {data}");
     assert_eq!(database.roles().await, [&all, "sales/clerk sales", "stock/clerk stock"]);
 
@@ -136,7 +136,7 @@ async fn a_role_that_the_store_has_is_adopted_on_request_and_keeps_what_is_never
     space.change::<Role>("boss", json!({"adoptionPolicy": "Adopt", "description": "Set"})).await;
     space.well::<Role>("boss").await;
     space.event("boss", "Normal Adopted").await;
-    let rules = r#"[{"paths":["/a"],"methods":["GET"]}]"#;
+    let rules = r#"[{"methods":["GET"],"paths":["/a"]}]"#;
     assert_eq!(database.roles().await, [format!("boss Set ! {rules}")]);
     space.change::<Role>("boss", json!({"administrator": false})).await;
     space.well::<Role>("boss").await;
