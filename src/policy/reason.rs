@@ -129,7 +129,8 @@ reasons! {
     Retained,
     /// The object was deleted and what it made is gone from the store.
     Removed,
-    /// The object was deleted and nothing was removed: the store has something there that this object did not make.
+    /// The object was deleted and nothing was removed from the store: what is there was not made by this object, or
+    /// its Tenant is gone, or goes too and says itself what becomes of all that is in it.
     LeftAlone,
 }
 
