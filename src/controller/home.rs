@@ -39,22 +39,24 @@ impl Home {
         let tenant_id = tenant.tenant_id();
         let mark = context.mark(store::Kind::Tenant, &id, &tenant.uid().unwrap_or_default());
         let record = context.store.observe(&Key::Tenant { tenant: tenant_id.clone() }).await?;
-        if record.is_none() && tenant.was_in().is_some_and(|was_in| was_in.id == context.store.id())
-        {
-            // Removed there by another hand: no status tells of its coming back.
-            return Err(Problem::transient(
-                Reason::StoreDependencyMissing,
-                format!("Tenant {id} is not in the store any more, until it is made anew"),
-            ));
-        }
         let document = record
             .filter(|record| record.mark.as_ref() == Some(&mark))
             .and_then(|record| tenant::document(&record.memo));
         let Some(document) = document else {
-            return Err(Problem::waiting(
-                Reason::TenantNotReady,
-                format!("Tenant {id} is not in the store yet: its own status says why"),
-            ));
+            return Err(if tenant.was_in().is_some_and(|was| was.id == context.store.id()) {
+                // By another hand, so that no status tells of the end of it.
+                Problem::transient(
+                    Reason::StoreDependencyMissing,
+                    format!(
+                        "Tenant {id} was removed or changed in the store, and will be put right there"
+                    ),
+                )
+            } else {
+                Problem::waiting(
+                    Reason::TenantNotReady,
+                    format!("Tenant {id} is not in the store yet: its own status says why"),
+                )
+            });
         };
         Ok(Self { id, tenant_id, document })
     }

@@ -104,7 +104,8 @@ reasons! {
     StoreUnavailable,
     /// Another hand wrote to the store at the same moment: it is tried again by itself.
     StoreChanged,
-    /// The store does not have what this object refers to, although that was there: it is tried again by itself.
+    /// What this object refers to was there, and the store does not have it any more, or not as it was: it is tried
+    /// again by itself.
     StoreDependencyMissing,
     /// The store refuses the object, and will refuse it again: the message says why.
     RefusedByStore,

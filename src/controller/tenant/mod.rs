@@ -69,7 +69,10 @@ impl Linked for Tenant {
 
     fn standing(&self) -> String {
         let Some(status) = &self.status else { return String::new() };
-        let plan = status.effective.as_ref().map(|effective| &effective.subscription.plan_details);
+        let plan = status.effective.as_ref().map(|effective| {
+            let subscription = &effective.subscription;
+            (&subscription.plan, &subscription.plan_details)
+        });
         json!([status.store, plan]).to_string()
     }
 }
