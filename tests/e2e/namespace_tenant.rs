@@ -1,11 +1,16 @@
 //! What lives in a tenant follows it: missing, in conflict, in another Kubernetes namespace, of another
 //! plan, deleted. Shown with Namespaces and Roles.
 
-use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
+use k8s_openapi::api::{
+    admissionregistration::v1::{
+        ValidatingAdmissionPolicy as Policy, ValidatingAdmissionPolicyBinding as Binding,
+    },
+    core::v1::Namespace as KubeNamespace,
+};
 use keyreeve::api::{KeyState, Namespace, Role, Tenant, TenantProfile};
 use kube::{
     Api,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -195,10 +200,60 @@ async fn when_a_kubernetes_namespace_goes_a_retained_tenant_keeps_what_is_in_it(
     until_gone(namespaces.clone(), &team).await;
     assert_eq!(database.roles().await, ["sales/clerk", "sales/clerk"]);
 
+    // As if the deletion came to the Tenants last.
+    let hold = TenantsStay::of(&space).await;
     namespaces.delete(&space.namespace, &DeleteParams::default()).await.unwrap();
+    for tenant in ["acme", "lost"] {
+        until_gone(space.api::<Role>(), &format!("{tenant}-clerk")).await;
+        until_gone(space.api::<Namespace>(), &format!("{tenant}-sales")).await;
+        let left = space.tenants().get(tenant).await.unwrap();
+        assert!(left.metadata.deletion_timestamp.is_none());
+    }
+    assert_eq!(database.namespaces().await, ["acme/sales", "lost/sales"]);
+    assert_eq!(database.roles().await, ["sales/clerk", "sales/clerk"]);
+    hold.end().await;
     until_gone(namespaces, &space.namespace).await;
     assert_eq!(database.namespaces().await, ["acme/sales"]);
     assert_eq!(database.roles().await, ["sales/clerk"]);
+}
+
+/// A policy of the cluster that nobody may delete the Tenants of a test.
+struct TenantsStay(Api<Policy>, Api<Binding>, String);
+
+impl TenantsStay {
+    async fn of(space: &Space) -> Self {
+        let name = &space.namespace;
+        let policy = json!({"metadata": {"name": name}, "spec": {
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}},
+                "resourceRules": [{
+                    "apiGroups": ["keyreeve.dev"], "apiVersions": ["*"],
+                    "operations": ["DELETE"], "resources": ["tenants"],
+                }],
+            },
+            "validations": [{"expression": "false"}],
+        }});
+        let binding = json!({"metadata": {"name": name}, "spec": {
+            "policyName": name, "validationActions": ["Deny"],
+        }});
+        let policies: Api<Policy> = Api::all(space.client.clone());
+        let bindings: Api<Binding> = Api::all(space.client.clone());
+        let create = PostParams::default();
+        policies.create(&create, &serde_json::from_value(policy).unwrap()).await.unwrap();
+        bindings.create(&create, &serde_json::from_value(binding).unwrap()).await.unwrap();
+        eventually("Tenants stay", async || {
+            let trial = DeleteParams { dry_run: true, ..DeleteParams::default() };
+            space.tenants().delete("acme", &trial).await.is_err()
+        })
+        .await;
+        Self(policies, bindings, name.clone())
+    }
+
+    async fn end(self) {
+        let Self(policies, bindings, name) = self;
+        bindings.delete(&name, &DeleteParams::default()).await.unwrap();
+        policies.delete(&name, &DeleteParams::default()).await.unwrap();
+    }
 }
 
 #[tokio::test]
