@@ -71,11 +71,19 @@ expect() {
 
 # --- the steps --------------------------------------------------------------------------------
 
+# start_operator [COMMAND…]: by way of the command, if there is one.
 start_operator() {
   KUBECONFIG=$DIR/operator.kubeconfig POD_NAMESPACE=keyreeve-system \
-    target/debug/keyreeve run --store "sqlite:$STORE" --log-format text \
-    --metrics-bind-address 0 --health-probe-bind-address 0 >"$DIR/operator.log" 2>&1 &
+    "$@" target/debug/keyreeve run --store "sqlite:$STORE" --log-format text \
+    --metrics-bind-address 0 --health-probe-bind-address 0 >>"$DIR/operator.log" 2>&1 &
   OPERATOR_PID=$!
+}
+
+# restart_operator [COMMAND…]
+restart_operator() {
+  kill -TERM "$OPERATOR_PID"
+  wait "$OPERATOR_PID" || die "the operator should have ended in order"
+  start_operator "$@"
 }
 
 apply_examples() {
@@ -121,7 +129,7 @@ show_drift() {
   title "… and the next resync puts it right, and says so"
   shown kubectl annotate tnt with-profile keyreeve.dev/reconcile=now
   awaited "an event that says so" has_event with-profile DriftCorrected
-  kubectl get events --field-selector involvedObject.name=with-profile,reason=DriftCorrected -o 'jsonpath={range .items[*]}{.type} {.reason}: {.message}{"\n"}{end}'
+  show_events with-profile DriftCorrected
   store "SELECT tenant_id, display_name, settings ->> 'registerEnabled' AS register_enabled FROM v1_tenants WHERE tenant_id = 'with-profile'"
   expect "what the store has" "A tenant on the starter plan|0" \
     "$(sqlite3 -readonly "$STORE" "SELECT display_name, settings ->> 'registerEnabled' FROM v1_tenants WHERE tenant_id = 'with-profile'")"
@@ -129,6 +137,10 @@ show_drift() {
 
 has_event() {
   kubectl get events --field-selector "involvedObject.name=$1,reason=$2" -o name | grep -q .
+}
+
+show_events() {
+  kubectl get events --field-selector "involvedObject.name=$1,reason=$2" -o 'jsonpath={range .items[*]}{.type} {.reason}: {.message}{"\n"}{end}'
 }
 
 show_refusal() {
@@ -140,6 +152,105 @@ show_refusal() {
   fi
   echo "$answer"
   grep -q 'must be between 10m and 4320h' <<<"$answer" || die "the refusal should name the limits"
+}
+
+# As typed, this is the operator's program.
+keyreeve() {
+  target/debug/keyreeve "$@"
+}
+
+# jose sign|verify: the part of an identity provider, and of those who trust it.
+jose() {
+  "$JOSE_PYTHON" dev/jose.py "$1"
+}
+
+# kid_of STATE: of the tenant keys.
+kid_of() {
+  kubectl get tnt keys -o "jsonpath={.status.keystore[?(@.state==\"$1\")].key.kid}"
+}
+
+# signed: a token of the key that signs now.
+signed() {
+  kubectl --namespace keyreeve-system get secret keystore-keys -o json | jose sign
+}
+
+# tried TOKEN: says whether anybody who has the JWKS takes the token. The answer is its exit code, too.
+tried() {
+  { keyreeve jwks keys && echo "$1"; } | jose verify 2>&1
+}
+
+show_states() {
+  kubectl get tnt keys -o go-template='{{range .status.keystore}}{{printf "%s %-7s since %s\n" .key.kid .state (or .revokedAt .rotatedAt .activatedAt .createdAt)}}{{end}}'
+}
+
+has_key() {
+  kid_of "$1" | grep -q .
+}
+
+show_rotation() {
+  local active standby
+  title "Each tenant has signing keys of its own. Anybody may have their public halves …"
+  shown keyreeve jwks keys
+  title "… and an identity provider signs with the private half, from a Secret out of the teams' reach"
+  echo '$ kubectl --namespace keyreeve-system get secret keystore-keys -o json | dev/jose.py sign'
+  TOKEN=$(signed)
+  echo "$TOKEN"
+  active=$(kid_of Active)
+  echo '$ { keyreeve jwks keys; echo TOKEN; } | dev/jose.py verify'
+  tried "$TOKEN" || die "a token of the Active key should verify"
+  title "A rotation is asked for: the next key is published for publishBefore before it signs"
+  shown kubectl annotate tnt keys keyreeve.dev/rotate=now
+  awaited "a Standby key" has_key Standby
+  standby=$(kid_of Standby)
+  show_states
+  awaited "an event that says so" has_event keys KeyPublished
+  show_events keys KeyPublished
+  expect "the key that signs" "$active" "$(kid_of Active)"
+  expect "the number of keys in the JWKS" 2 "$(keyreeve jwks keys | grep -c '"kid"')"
+  echo "The token from before:"
+  tried "$TOKEN" || die "a token of the Active key should verify while the next one is published"
+}
+
+show_takeover() {
+  local old
+  old=$(kid_of Active)
+  title "Three hours later (for the operator alone: it is started anew under a clock that is ahead) …"
+  # Not by the command faketime, which would stand between the operator and its signals.
+  restart_operator env "LD_PRELOAD=$(faketime -f +0 printenv LD_PRELOAD)" FAKETIME=+3h
+  awaited "a key that took over" has_key Retired
+  show_states
+  expect "the key that signed" "$old" "$(kid_of Retired)"
+  awaited "an event that says so" has_event keys KeyRotated
+  show_events keys KeyRotated
+  echo "The token from before:"
+  tried "$TOKEN" || die "a token of a retired key should verify"
+  echo "A new one:"
+  NEW_TOKEN=$(signed)
+  tried "$NEW_TOKEN" || die "a token of the key that took over should verify"
+}
+
+show_revocation() {
+  local leaked answer
+  leaked=$(kid_of Active)
+  title "The key that signs now leaks: it is revoked, and another one signs at once"
+  printf '$ kubectl patch tnt keys --type merge -p '"'"'{"spec": {"keystore": {"revoke": ["%s"]}}}'"'"'\n' "$leaked"
+  kubectl patch tnt keys --type merge -p "{\"spec\": {\"keystore\": {\"revoke\": [\"$leaked\"]}}}"
+  awaited "a revoked key" has_key Revoked
+  show_states
+  expect "the key that is revoked" "$leaked" "$(kid_of Revoked)"
+  awaited "an event that says so" has_event keys KeyRevoked
+  show_events keys KeyRevoked
+  echo "What it signed:"
+  if answer=$(tried "$NEW_TOKEN"); then
+    die "a token of a revoked key should not verify"
+  fi
+  echo "$answer"
+  grep -q 'has no key of its kid' <<<"$answer" || die "the revoked key should be out of the JWKS"
+  echo "What another one signed, before and now:"
+  tried "$TOKEN" || die "a token of another key should verify all the same"
+  tried "$(signed)" || die "a token of the new key should verify"
+  # Its clock is right again.
+  restart_operator
 }
 
 show_deletion() {
@@ -167,6 +278,7 @@ Everything is left running. Next:
   kubectl get keyreeve -A
   kubectl explain tenant.spec.settings
   kubectl edit tnt locked
+  target/debug/keyreeve jwks keys
   sqlite3 "$STORE" 'SELECT * FROM v1_tenants'
   tail -f "$DIR/operator.log"
 
@@ -184,6 +296,8 @@ main() {
   tools_controlplane
   tools_helm
   tools_sqlite3
+  tools_faketime
+  tools_jose
   step "Compiling the operator" "about 3 minutes" cargo build --locked --quiet
   mkdir -p "$DIR"
   if [ -n "${KEEP-}" ]; then
@@ -198,6 +312,9 @@ main() {
   show_effective
   show_drift
   show_refusal
+  show_rotation
+  show_takeover
+  show_revocation
   show_deletion
   if [ -n "${KEEP-}" ]; then
     leave_running

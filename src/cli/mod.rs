@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 mod crds;
 mod docs;
+mod jwks;
 mod run;
 
 /// Keyreeve manages identity tenants as Kubernetes resources.
@@ -28,6 +29,7 @@ enum Command {
     Run(Box<run::Run>),
     /// Print the resource definitions (CRDs), or write them to a folder.
     Crds(crds::Crds),
+    Jwks(jwks::Jwks),
     /// Write the parts of the documentation that come from the code.
     #[command(hide = true)]
     Docs(docs::Docs),
@@ -44,6 +46,7 @@ impl Cli {
         match self.command {
             Command::Run(run) => run.execute(),
             Command::Crds(crds) => crds.execute(),
+            Command::Jwks(jwks) => jwks.execute(),
             Command::Docs(docs) => docs.execute(),
             Command::Version => {
                 println!("keyreeve {}", env!("CARGO_PKG_VERSION"));

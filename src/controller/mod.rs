@@ -39,4 +39,4 @@ mod view;
 pub use clock::{Clock, SystemClock};
 pub use context::Options;
 pub use run::run;
-pub use start::{StartError, check_access, check_keystores, owner_id};
+pub use start::{StartError, check_access, check_keystores, owner_id, root_cause};

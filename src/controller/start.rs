@@ -198,7 +198,8 @@ fn explain(verb: &'static str, resource: &str, error: kube::Error) -> StartError
 }
 
 /// The innermost cause is the one that a person can do something about.
-fn root_cause(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

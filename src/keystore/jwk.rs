@@ -91,6 +91,24 @@ pub fn thumbprint(jwk: &Jwk) -> String {
     encode(&Sha256::digest(members.to_string()))
 }
 
+/// Whether a JWK is as those made here are: of an algorithm of ours, with the members that make its key
+/// and no other one, and named by its thumbprint, which alone says nothing of the rest.
+#[must_use]
+pub fn is_whole(jwk: &Jwk) -> bool {
+    let members = [&jwk.n, &jwk.e, &jwk.x, &jwk.y].map(Option::is_some);
+    let kind = (jwk.kty.as_str(), jwk.crv.as_deref(), members);
+    let fits = match jwk.alg.as_str() {
+        "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" => {
+            kind == ("RSA", None, [true, true, false, false])
+        }
+        "ES256" => kind == ("EC", Some("P-256"), [false, false, true, true]),
+        "ES384" => kind == ("EC", Some("P-384"), [false, false, true, true]),
+        "EdDSA" => kind == ("OKP", Some("Ed25519"), [false, false, true, false]),
+        _ => false,
+    };
+    fits && jwk.use_ == "sig" && jwk.kid == thumbprint(jwk)
+}
+
 fn empty(kty: &str, algorithm: Algorithm) -> Jwk {
     Jwk {
         kty: kty.into(),

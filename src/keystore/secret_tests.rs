@@ -124,7 +124,22 @@ fn what_another_hand_did_is_noticed_and_not_quoted() {
     assert!(with(LEDGER, as_json(&both).into_bytes()).to_string().contains("2 Active"));
     let mut forged = ledger.clone();
     forged.keys[0].key.key.kid = "my-own-name".into();
-    assert!(with(LEDGER, as_json(&forged).into_bytes()).to_string().contains("thumbprint"));
+    assert!(
+        with(LEDGER, as_json(&forged).into_bytes()).to_string().contains("not as the operator")
+    );
+    // The thumbprint says nothing of these, and all of them are published.
+    let edits: [fn(&mut crate::api::Jwk); 4] = [
+        |jwk| jwk.n = Some("private".into()),
+        |jwk| jwk.e = Some("private".into()),
+        |jwk| jwk.alg = "private".into(),
+        |jwk| jwk.use_ = "private".into(),
+    ];
+    for edit in edits {
+        let mut beside = ledger.clone();
+        edit(&mut beside.keys[0].key.key);
+        let damage = with(LEDGER, as_json(&beside).into_bytes()).to_string();
+        assert_eq!(damage, "keys.json has a key that is not as the operator makes them");
+    }
     let mut none = ledger;
     none.keys.clear();
     assert!(with(LEDGER, as_json(&none).into_bytes()).to_string().contains("0 Active"));

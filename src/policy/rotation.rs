@@ -118,7 +118,7 @@ pub fn plan(ledger: &Ledger, inputs: &Inputs<'_>) -> Plan {
     let mut keys = ledger.keys.clone();
     mend_times(&mut keys, now);
     keys.retain(|key| !key.is(KeyState::Retired) || key.leaves_at(schedule) > now);
-    revoke(&mut keys, inputs);
+    revoke(&mut keys, inputs.revoke, now);
 
     let asked = inputs.rotate.is_some() && inputs.rotate != ledger.rotate.as_deref();
     let new_key = |signs| NewKey {
@@ -228,11 +228,12 @@ fn mend_times(keys: &mut [KeyRecord], now: Timestamp) {
     }
 }
 
-fn revoke(keys: &mut [KeyRecord], inputs: &Inputs<'_>) {
+/// Takes these kids out of the JWKS, for good.
+pub fn revoke(keys: &mut [KeyRecord], kids: &[String], now: Timestamp) {
     for key in keys.iter_mut().filter(|key| key.is_published()) {
-        if inputs.revoke.iter().any(|kid| kid == key.kid()) {
+        if kids.iter().any(|kid| kid == key.kid()) {
             key.key.state = KeyState::Revoked;
-            key.key.revoked_at = Some(stamp(inputs.now));
+            key.key.revoked_at = Some(stamp(now));
         }
     }
 }

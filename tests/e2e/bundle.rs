@@ -75,7 +75,7 @@ async fn apply(space: &Space, part: Part) {
             space.create::<Tenant>("acme", json!({"profileRef": {"name": "gold"}})).await;
         }
         Part::Namespace(name) => {
-            space.in_acme::<Namespace>(name, json!({"description": name})).await
+            space.in_acme::<Namespace>(name, json!({"description": name})).await;
         }
         Part::Role(name, namespace, parts) => {
             let parts: Vec<_> = parts.iter().map(|part| json!({"name": part})).collect();

@@ -21,6 +21,8 @@ mod deletion;
 mod drift;
 mod examples;
 mod image;
+mod jwks;
+mod keystore;
 mod kill;
 mod namespace;
 mod namespace_tenant;

@@ -54,7 +54,7 @@ pub struct KeysOutcome {
 
 impl Keys<'_> {
     /// Brings the keystore to what is due.
-    pub async fn bring_about(self) -> Result<KeysOutcome, Problem> {
+    pub async fn bring_about(mut self) -> Result<KeysOutcome, Problem> {
         let schedule =
             Schedule::of(&self.document.typed_keystore(), &self.document.typed_settings());
         let found = self.context.keystores.observe(self.tenant_id).await;
@@ -98,9 +98,8 @@ impl Keys<'_> {
         schedule: Schedule,
         mut notices: Vec<Notice>,
     ) -> Result<KeysOutcome, Problem> {
+        let revoke = self.revoked();
         let Self { tenant, tenant_id, mark, memo, context, now, .. } = self;
-        let keystore = tenant.spec.keystore.clone().unwrap_or_default();
-        let revoke = keystore.revoke.unwrap_or_default();
         let status = tenant.status.iter().flat_map(|status| &status.keystore);
         let inputs = rotation::Inputs {
             wanted: KeyType::of(&self.document.typed_keystore()),
@@ -137,7 +136,7 @@ impl Keys<'_> {
             problem: None,
             also: too_many.then(|| too_many_keys(&after, schedule)).into_iter().collect(),
             notices,
-            unknown: revoke.into_iter().filter(|kid| after.key(kid).is_none()).collect(),
+            unknown: tenant.revokes().filter(|kid| after.key(kid).is_none()).cloned().collect(),
             look_again: look_again.and_then(|at| Duration::try_from(at.duration_since(now)).ok()),
             ledger: after,
             schedule,
@@ -195,7 +194,20 @@ impl Keys<'_> {
         known
     }
 
-    fn missing(&self, known: Vec<KeyRecord>, schedule: Schedule, end: Timestamp) -> KeysOutcome {
+    /// The kids to revoke: those that the Tenant names, and those that were revoked before, whatever a
+    /// Secret that was restored says of them.
+    fn revoked(&self) -> Vec<String> {
+        let known = self.known();
+        let before = known.iter().filter(|key| !key.is_published()).map(|key| key.kid().to_owned());
+        self.tenant.revokes().cloned().chain(before).collect()
+    }
+
+    fn missing(
+        &mut self,
+        known: Vec<KeyRecord>,
+        schedule: Schedule,
+        end: Timestamp,
+    ) -> KeysOutcome {
         let place = self.context.keystores.place(self.tenant_id);
         let problem = Problem::waiting(
             Reason::KeystoreMissing,
@@ -208,8 +220,15 @@ impl Keys<'_> {
         KeysOutcome { look_again, ..self.blocked(known, schedule, problem) }
     }
 
-    /// The outcome where the keystore is left as it is.
-    fn blocked(&self, known: Vec<KeyRecord>, schedule: Schedule, problem: Problem) -> KeysOutcome {
+    /// The outcome where the keystore is left as it is. What is revoked leaves the JWKS all the same.
+    fn blocked(
+        &mut self,
+        mut known: Vec<KeyRecord>,
+        schedule: Schedule,
+        problem: Problem,
+    ) -> KeysOutcome {
+        rotation::revoke(&mut known, &self.revoked(), self.now);
+        self.memo.keys.clone_from(&known);
         let handled = self.tenant.status.as_ref().and_then(|status| status.last_handled.as_ref());
         KeysOutcome {
             ledger: Ledger {
@@ -243,6 +262,10 @@ impl Keys<'_> {
 }
 
 impl Tenant {
+    fn revokes(&self) -> impl Iterator<Item = &String> {
+        self.spec.keystore.iter().flat_map(|keystore| keystore.revoke.iter().flatten())
+    }
+
     fn asks_to_rotate(&self) -> Option<&str> {
         self.metadata.annotations.as_ref()?.get(ROTATE_ANNOTATION).map(String::as_str)
     }

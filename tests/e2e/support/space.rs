@@ -331,8 +331,10 @@ pub async fn until<K>(api: Api<K>, name: &str, what: &str, is_so: impl Fn(&K) ->
 where
     K: Resource + Clone + Debug + DeserializeOwned + Serialize + Send + 'static,
 {
-    let reached =
-        await_condition(api.clone(), name, |object: Option<&K>| object.is_some_and(&is_so));
+    // A Tenant takes much room, and each test that waits for one would have it in its own future.
+    let reached = Box::pin(await_condition(api.clone(), name, |object: Option<&K>| {
+        object.is_some_and(&is_so)
+    }));
     match timeout(PATIENCE, reached).await {
         Ok(object) => object.unwrap().unwrap(),
         Err(_) => {
