@@ -46,7 +46,7 @@ impl fmt::Display for ObjectId {
 /// What an object has to do with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Link {
-    /// It claims this tenant id.
+    /// It claims this name: a tenant id, or a name in a tenant.
     Claims(String),
     /// It uses this profile.
     Uses(ObjectId),
@@ -54,6 +54,8 @@ pub enum Link {
     UsesDefault,
     /// It is in this Tenant.
     In(ObjectId),
+    /// It is placed in this object, contains or holds it.
+    RefersTo(Kind, ObjectId),
     /// It is in this Kubernetes namespace and refers to another one.
     LooksOutOf(String),
 }
@@ -102,6 +104,20 @@ impl Index {
         self.linked.get(link).into_iter().flatten()
     }
 
+    /// The Roles that contain a Role, directly or through others; itself, too, if they do so in a circle.
+    #[must_use]
+    pub fn containers(&self, role: &ObjectId) -> BTreeSet<ObjectId> {
+        let (mut containers, mut parts) = (BTreeSet::new(), vec![role.clone()]);
+        while let Some(part) = parts.pop() {
+            for (kind, id) in self.with(&Link::RefersTo(Kind::Role, part)) {
+                if *kind == Kind::Role && containers.insert(id.clone()) {
+                    parts.push(id.clone());
+                }
+            }
+        }
+        containers
+    }
+
     /// How many objects have this link.
     #[must_use]
     pub fn count(&self, link: &Link) -> usize {
@@ -130,5 +146,21 @@ mod tests {
         assert_eq!(index.remove(Kind::Tenant, &acme), BTreeSet::from([silver.clone()]));
         assert_eq!(index.count(&silver), 0);
         assert!(index.objects.is_empty() && index.linked.is_empty());
+    }
+
+    #[test]
+    fn finds_all_that_contain_a_role_through_others_and_in_circles() {
+        let id = |name: char| ObjectId::new("a", name);
+        let mut index = Index::default();
+        for (role, parts) in [('a', "b"), ('b', "cd"), ('c', "a"), ('e', "a"), ('d', "")] {
+            let links = parts.chars().map(|part| Link::RefersTo(Kind::Role, id(part)));
+            index.set(Kind::Role, &id(role), links.collect());
+        }
+        let user = ObjectId::new("a", "ada");
+        index.set(Kind::User, &user, BTreeSet::from([Link::RefersTo(Kind::Role, id('d'))]));
+        let containers = |role| index.containers(&id(role));
+        assert_eq!(containers('d'), "abce".chars().map(id).collect());
+        assert_eq!(containers('c'), "abce".chars().map(id).collect());
+        assert!(containers('e').is_empty());
     }
 }

@@ -51,6 +51,11 @@ pub trait Linked:
 
     /// What an object has to do with; `LooksOutOf` if it refers to another namespace.
     fn links(&self) -> BTreeSet<Link>;
+
+    /// What of its status matters to objects that refer to it; everything else of it wakes nobody.
+    fn standing(&self) -> String {
+        String::new()
+    }
 }
 
 /// The queues of the controllers: by kind, and by namespace where each has its own.
@@ -134,8 +139,8 @@ impl Informer {
                 Event::Init => listed.clear(),
                 Event::InitApply(object) => {
                     // Told once the list is complete: until then the cache has the older one.
-                    let (old, _) = self.note(&object, &mut generations);
-                    listed.insert(id_of(&object), old);
+                    let noted = self.note(&object, &mut generations);
+                    listed.insert(id_of(&object), noted.old);
                 }
                 Event::InitDone => {
                     let gone: Vec<_> = generations
@@ -153,11 +158,17 @@ impl Informer {
                 }
                 Event::Apply(object) => {
                     let id = id_of(&object);
-                    let (old, matters) = self.note(&object, &mut generations);
-                    if matters
-                        || !self.own_writes.take(K::KIND, &id, object.resource_version().as_deref())
-                    {
-                        self.tell(K::KIND, &id, &old, matters);
+                    let noted = self.note(&object, &mut generations);
+                    let version = object.resource_version();
+                    let own = self.own_writes.take(K::KIND, &id, version.as_deref());
+                    if noted.changed || !own {
+                        self.queues.wake(K::KIND, &id);
+                    }
+                    if noted.changed || noted.standing_changed {
+                        self.tell_others(K::KIND, &id, &noted.old);
+                    }
+                    if noted.changed {
+                        self.tell_containers(K::KIND, &id);
                     }
                 }
                 Event::Delete(object) => {
@@ -169,13 +180,12 @@ impl Informer {
         }
     }
 
-    /// Takes the object's links into the index. Answers those that it had, and
-    /// whether anything but its status changed.
+    /// Takes the object's links into the index.
     fn note<K: Linked>(
         &self,
         object: &Guarded<K>,
-        generations: &mut HashMap<ObjectId, Stamp>,
-    ) -> (BTreeSet<Link>, bool) {
+        generations: &mut HashMap<ObjectId, (Stamp, String)>,
+    ) -> Noted {
         let id = id_of(object);
         let mut index = self.view.index();
         // One that cannot be read any more still has to do with what it last had to do with.
@@ -188,8 +198,19 @@ impl Informer {
             deleting: object.meta().deletion_timestamp.is_some(),
             ours: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
         };
-        let matters = generations.insert(id, stamp.clone()) != Some(stamp);
-        (old, matters)
+        let before = generations.get(&id);
+        // Of one that cannot be read, what was last known of it stands.
+        let standing = match (&object.0, before) {
+            (Ok(readable), _) => readable.standing(),
+            (Err(_), before) => before.map(|(_, standing)| standing.clone()).unwrap_or_default(),
+        };
+        let noted = Noted {
+            old,
+            changed: before.is_none_or(|(before, _)| *before != stamp),
+            standing_changed: before.is_none_or(|(_, before)| *before != standing),
+        };
+        generations.insert(id, (stamp, standing));
+        noted
     }
 
     fn gone(&self, kind: Kind, id: &ObjectId) {
@@ -197,6 +218,7 @@ impl Informer {
         self.own_writes.forget(kind, id);
         let old = self.view.index().remove(kind, id);
         self.tell_others(kind, id, &old);
+        self.tell_containers(kind, id);
     }
 
     /// Wakes the object itself and whoever its change concerns. A change of
@@ -205,6 +227,17 @@ impl Informer {
         self.queues.wake(kind, id);
         if matters {
             self.tell_others(kind, id, old);
+            self.tell_containers(kind, id);
+        }
+    }
+
+    /// Wakes the Roles that contain this one through others: a circle may have been closed or broken,
+    /// which none of those between need show in its status.
+    fn tell_containers(&self, kind: Kind, id: &ObjectId) {
+        if kind == Kind::Role {
+            for container in self.view.index().containers(id) {
+                self.queues.wake(kind, &container);
+            }
         }
     }
 
@@ -218,7 +251,7 @@ impl Informer {
                     }
                 }
             }
-            Kind::Tenant => {
+            Kind::Tenant | Kind::Namespace | Kind::Role | Kind::User => {
                 for link in old.iter().chain(&index.links(kind, id)) {
                     match link {
                         // Profiles count their tenants.
@@ -234,29 +267,39 @@ impl Informer {
                                 self.queues.wake(*kind, other);
                             }
                         }
-                        Link::In(_) | Link::LooksOutOf(_) => {}
+                        // A deletion may wait for it.
+                        Link::In(tenant) => self.wake_if_deleting(Kind::Tenant, tenant),
+                        Link::RefersTo(kind, target) => self.wake_if_deleting(*kind, target),
+                        Link::LooksOutOf(_) => {}
                     }
                 }
-            }
-            Kind::Namespace | Kind::Role | Kind::User => {
-                for link in old.iter().chain(&index.links(kind, id)) {
-                    // A Tenant's deletion may wait for it.
-                    if let Link::In(tenant) = link
-                        && self.is_deleting(tenant)
-                    {
-                        self.queues.wake(Kind::Tenant, tenant);
-                    }
+                let members = if kind == Kind::Tenant {
+                    Link::In(id.clone())
+                } else {
+                    Link::RefersTo(kind, id.clone())
+                };
+                for (kind, referrer) in index.with(&members) {
+                    self.queues.wake(*kind, referrer);
                 }
             }
         }
     }
 
-    fn is_deleting(&self, tenant: &ObjectId) -> bool {
-        self.view
-            .tenants
-            .get_guarded(tenant)
-            .is_some_and(|tenant| tenant.meta().deletion_timestamp.is_some())
+    fn wake_if_deleting(&self, kind: Kind, id: &ObjectId) {
+        if self.view.is_deleting(kind, id) == Some(true) {
+            self.queues.wake(kind, id);
+        }
     }
+}
+
+/// What a change of an object was.
+struct Noted {
+    /// The links that it had.
+    old: BTreeSet<Link>,
+    /// Whether more than its status changed.
+    changed: bool,
+    /// Whether that of its status changed which matters to others.
+    standing_changed: bool,
 }
 
 /// What changes when an object changes in more than its status.

@@ -31,7 +31,7 @@ use super::{
     view::View,
 };
 use crate::{
-    api::{Tenant, TenantProfile, validation},
+    api::{Namespace, Role, Tenant, TenantProfile, validation},
     keystore::Keystores,
     store::Store,
     telemetry::{Health, Measured, Metrics},
@@ -60,11 +60,18 @@ pub async fn run(
     };
     let (view, writers) = View::new(&options, shards.len());
     let view = Arc::new(view);
-    let readers = (readers(&writers.tenants), readers(&writers.profiles));
+    let readers = (
+        readers(&writers.tenants),
+        readers(&writers.profiles),
+        readers(&writers.namespaces),
+        readers(&writers.roles),
+    );
 
     let mut queues = Queues::new(metrics.clone());
     let tenant_queues = add_queues(&mut queues, Kind::Tenant, &shards);
     let profile_queues = add_queues(&mut queues, Kind::TenantProfile, &shards);
+    let namespace_queues = add_queues(&mut queues, Kind::Namespace, &shards);
+    let role_queues = add_queues(&mut queues, Kind::Role, &shards);
     let backoff = Arc::new(Backoff::default());
     let own_writes = Arc::new(OwnWrites::default());
     let informer = Informer {
@@ -136,6 +143,12 @@ pub async fn run(
     }
     for (reader, queue) in readers.1.into_iter().zip(profile_queues) {
         controllers.spawn(control::<TenantProfile>(context.clone(), reader, queue, stop.clone()));
+    }
+    for (reader, queue) in readers.2.into_iter().zip(namespace_queues) {
+        controllers.spawn(control::<Namespace>(context.clone(), reader, queue, stop.clone()));
+    }
+    for (reader, queue) in readers.3.into_iter().zip(role_queues) {
+        controllers.spawn(control::<Role>(context.clone(), reader, queue, stop.clone()));
     }
     let ended = async { while controllers.join_next().await.is_some() {} };
     tokio::select! {

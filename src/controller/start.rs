@@ -92,7 +92,7 @@ pub async fn check_keystores(client: &Client, namespace: &str) -> Result<(), Sta
 }
 
 /// What the operator does beside listing: (group, resource, verb).
-const NEEDED: [(&str, &str, &str); 11] = [
+const NEEDED: [(&str, &str, &str); 18] = [
     (GROUP, "tenants", "watch"),
     (GROUP, "tenantprofiles", "watch"),
     (GROUP, "namespaces", "watch"),
@@ -100,9 +100,16 @@ const NEEDED: [(&str, &str, &str); 11] = [
     (GROUP, "users", "watch"),
     (GROUP, "tenants", "get"),
     (GROUP, "tenantprofiles", "get"),
+    (GROUP, "namespaces", "get"),
+    (GROUP, "roles", "get"),
     (GROUP, "tenants", "patch"),
+    (GROUP, "namespaces", "patch"),
+    (GROUP, "roles", "patch"),
     (GROUP, "tenants/status", "patch"),
+    (GROUP, "namespaces/status", "patch"),
+    (GROUP, "roles/status", "patch"),
     (GROUP, "tenantprofiles/status", "patch"),
+    ("", "namespaces", "get"),
     ("events.k8s.io", "events", "create"),
 ];
 

@@ -19,7 +19,7 @@ use crate::{
         AllowedFrom, FINALIZER, Namespace, ObjectReference, ReferrerKind, Role, Tenant,
         TenantProfile, User,
     },
-    policy::{Problem, Reason, claim::Claimant, grant},
+    policy::{claim::Claimant, grant},
 };
 
 /// All objects as the watches last saw them.
@@ -34,16 +34,6 @@ pub struct View {
     pub(super) default_profile: Option<ObjectId>,
     /// The Kubernetes namespaces that are watched; all if empty.
     pub(super) watched: Vec<String>,
-}
-
-/// The profile that holds for a Tenant.
-pub enum Profile {
-    /// It has none: no limits.
-    None,
-    /// This one.
-    Found(Box<TenantProfile>),
-    /// It is missing or forbidden.
-    Unavailable(Problem),
 }
 
 /// An object in a tenant that may hold back the tenant's deletion.
@@ -137,52 +127,6 @@ impl View {
             .or_else(|| self.default_profile.clone())
     }
 
-    /// Resolves the profile of a Tenant in `namespace`.
-    ///
-    /// The platform's default profile needs no grant. In another namespace,
-    /// missing and forbidden are answered alike.
-    #[must_use]
-    pub fn profile_of(&self, reference: Option<&ObjectReference>, namespace: &str) -> Profile {
-        let Some(id) = self.profile_id(reference, namespace) else { return Profile::None };
-        let found = self.profiles.get(&id);
-        if reference.is_none() {
-            return found.map_or_else(
-                || {
-                    Profile::Unavailable(Problem::waiting(
-                        Reason::ProfileNotFound,
-                        "the platform's default TenantProfile is not there: ask the platform, or set spec.profileRef",
-                    ))
-                },
-                |profile| Profile::Found(Box::new(profile)),
-            );
-        }
-        match found {
-            Some(profile) if self.grants(&id, profile.grants(), namespace) => {
-                Profile::Found(Box::new(profile))
-            }
-            _ if id.namespace == namespace => Profile::Unavailable(Problem::waiting(
-                Reason::ProfileNotFound,
-                if self.profiles.get_guarded(&id).is_some() {
-                    format!(
-                        "spec.profileRef: TenantProfile {} cannot be read: its own status says why",
-                        id.name
-                    )
-                } else {
-                    format!(
-                        "spec.profileRef: TenantProfile {} is not there: create it, or change spec.profileRef",
-                        id.name
-                    )
-                },
-            )),
-            _ => Profile::Unavailable(Problem::waiting(
-                Reason::NotAllowed,
-                format!(
-                    "spec.profileRef: TenantProfile {id} is not there, or its allowedFrom does not name the namespace {namespace}: ask its owner, or change spec.profileRef"
-                ),
-            )),
-        }
-    }
-
     /// How many Tenants use a profile, and may.
     #[must_use]
     pub fn users_of_profile(&self, id: &ObjectId, profile: &TenantProfile) -> usize {
@@ -203,23 +147,18 @@ impl View {
         links
     }
 
-    /// The Tenants that claim a tenant id, but those that have let it go and are only waited for by others.
+    /// The objects that claim a name, but those that have let it go and are only waited for by others.
     #[must_use]
-    pub fn claimants(&self, tenant_id: &str) -> Vec<Claimant> {
-        let ids: Vec<_> =
-            self.index().with(&Link::Claims(tenant_id.into())).map(|(_, id)| id.clone()).collect();
-        let has_let_go = |tenant: &Guarded<Tenant>| {
-            tenant.meta().deletion_timestamp.is_some()
-                && !tenant.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
-        };
-        ids.into_iter()
-            .filter_map(|id| Some((self.tenants.get_guarded(&id)?, id)))
-            .filter(|(tenant, _)| tenant.0.is_ok() && !has_let_go(tenant))
-            .map(|(tenant, id)| Claimant {
-                created: tenant.creation_timestamp().map(|time| time.0),
-                uid: tenant.uid().unwrap_or_default(),
-                namespace: id.namespace,
-                name: id.name,
+    pub fn claimants(&self, name: &str) -> Vec<Claimant> {
+        let claims: Vec<_> = self.index().with(&Link::Claims(name.into())).cloned().collect();
+        claims
+            .into_iter()
+            .filter_map(|(kind, id)| match kind {
+                Kind::Tenant => claimant(&self.tenants, &id),
+                Kind::Namespace => claimant(&self.namespaces, &id),
+                Kind::Role => claimant(&self.roles, &id),
+                Kind::User => claimant(&self.users, &id),
+                Kind::TenantProfile => None,
             })
             .collect()
     }
@@ -242,38 +181,90 @@ impl View {
         linked
             .into_iter()
             .filter(|(kind, member)| {
-                let (deleting, referrer) = match kind {
-                    Kind::Namespace => {
-                        (is_deleting(&self.namespaces, member), ReferrerKind::Namespace)
-                    }
-                    Kind::Role => (is_deleting(&self.roles, member), ReferrerKind::Role),
-                    Kind::User => (is_deleting(&self.users, member), ReferrerKind::User),
+                let referrer = match kind {
+                    Kind::Namespace => ReferrerKind::Namespace,
+                    Kind::Role => ReferrerKind::Role,
+                    Kind::User => ReferrerKind::User,
                     Kind::Tenant | Kind::TenantProfile => return false,
                 };
-                deleting == Some(false)
+                self.is_deleting(*kind, member) == Some(false)
                     && self.grants(id, &tenant.grants_for(referrer), &member.namespace)
             })
             .map(|(kind, id)| Member { kind, id })
             .collect()
     }
 
+    /// The Roles in an identity Namespace that are not being deleted themselves and that it allows.
+    #[must_use]
+    pub fn roles_in(&self, namespace: &Namespace, id: &ObjectId) -> Vec<Member> {
+        let link = Link::RefersTo(Kind::Namespace, id.clone());
+        let linked: Vec<_> = self.index().with(&link).cloned().collect();
+        let grants = namespace.spec.allowed_from.as_deref().unwrap_or_default();
+        let tenant = target(&namespace.spec.tenant_ref, &id.namespace);
+        linked
+            .into_iter()
+            .filter(|(kind, role)| {
+                self.is_deleting(*kind, role) == Some(false)
+                    && self.grants(id, grants, &role.namespace)
+                    // One of another tenant never was in it.
+                    && self.roles.get(role).is_none_or(|found| {
+                        target(&found.spec.tenant_ref, &role.namespace) == tenant
+                    })
+            })
+            .map(|(kind, id)| Member { kind, id })
+            .collect()
+    }
+
+    /// Whether an object is being deleted; none if it is not there.
+    #[must_use]
+    pub fn is_deleting(&self, kind: Kind, id: &ObjectId) -> Option<bool> {
+        match kind {
+            Kind::Tenant => is_deleting(&self.tenants, id),
+            Kind::TenantProfile => is_deleting(&self.profiles, id),
+            Kind::Namespace => is_deleting(&self.namespaces, id),
+            Kind::Role => is_deleting(&self.roles, id),
+            Kind::User => is_deleting(&self.users, id),
+        }
+    }
+
     /// Whether an object with these grants may be referred to from that namespace.
-    fn grants(&self, target: &ObjectId, grants: &[AllowedFrom], namespace: &str) -> bool {
+    pub(super) fn grants(
+        &self,
+        target: &ObjectId,
+        grants: &[AllowedFrom],
+        namespace: &str,
+    ) -> bool {
         let labels = self.labels_of(namespace);
         grant::allows(&target.namespace, grants, grant::From { namespace, labels: &labels })
     }
 }
 
 impl TenantProfile {
-    fn grants(&self) -> &[AllowedFrom] {
+    pub(super) fn grants(&self) -> &[AllowedFrom] {
         self.spec.allowed_from.as_deref().unwrap_or_default()
     }
 }
 
 impl Tenant {
-    fn grants_for(&self, kind: ReferrerKind) -> Vec<AllowedFrom> {
+    pub(super) fn grants_for(&self, kind: ReferrerKind) -> Vec<AllowedFrom> {
         self.spec.allowed_from.iter().flatten().filter_map(|grant| grant.for_kind(kind)).collect()
     }
+}
+
+/// An object as one that claims a name, unless it has let it go or cannot be read.
+fn claimant<K>(cache: &Cache<K>, id: &ObjectId) -> Option<Claimant>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug,
+{
+    let object = cache.get_guarded(id)?;
+    let has_let_go = object.meta().deletion_timestamp.is_some()
+        && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    (object.0.is_ok() && !has_let_go).then(|| Claimant {
+        created: object.creation_timestamp().map(|time| time.0),
+        uid: object.uid().unwrap_or_default(),
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
+    })
 }
 
 /// Whether an object is being deleted; none if it is not there.

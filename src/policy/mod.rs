@@ -5,6 +5,7 @@
 
 pub mod claim;
 mod class;
+pub mod composites;
 pub mod effective;
 pub mod grant;
 pub mod ledger;

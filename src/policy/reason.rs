@@ -35,11 +35,27 @@ reasons! {
     Synced,
     /// The declared state holds: objects that refer to this one find it.
     Accepted,
-    /// A deletion waits for objects that are still in the tenant: delete those that the message names,
+    /// A deletion waits for objects that are still in the tenant or identity Namespace: delete those that the message names,
     /// or set deletionPolicy to Retain.
     DeletionBlocked,
     /// The TenantProfile is not there: create it, or change profileRef. What was in force stays in force.
     ProfileNotFound,
+    /// The Tenant is not there: create it.
+    TenantNotFound,
+    /// The Tenant is not in the store yet, or is in conflict: its own status says why.
+    TenantNotReady,
+    /// The Tenant is being deleted. What is in the store stays as it is.
+    TenantDeleting,
+    /// What an object refers to belongs to another tenant than the object: refer to one of the same tenant.
+    TenantMismatch,
+    /// The identity Namespace is not there, or not in the store yet: create it, or look at its own status.
+    NamespaceNotFound,
+    /// A Role is not there, or not in the store yet: create it, look at its own status, or take it out of the list.
+    RoleNotFound,
+    /// Roles contain each other in a circle, which the message names: take one of them out of another's composites.
+    RoleCycle,
+    /// The tenant's plan does not have this: the message names the feature. Change the plan, or delete the object.
+    NotInPlan,
     /// What is referred to in another Kubernetes namespace is not there, or its allowedFrom does not name
     /// this namespace: ask its owner. What was in force stays in force.
     NotAllowed,
@@ -88,7 +104,8 @@ reasons! {
     StoreUnavailable,
     /// Another hand wrote to the store at the same moment: it is tried again by itself.
     StoreChanged,
-    /// The store does not have what this object refers to yet: it is tried again when that comes.
+    /// What this object refers to was there, and the store does not have it any more, or not as it was: it is tried
+    /// again by itself.
     StoreDependencyMissing,
     /// The store refuses the object, and will refuse it again: the message says why.
     RefusedByStore,
@@ -113,7 +130,8 @@ reasons! {
     Retained,
     /// The object was deleted and what it made is gone from the store.
     Removed,
-    /// The object was deleted and nothing was removed: the store has something there that this object did not make.
+    /// The object was deleted and nothing was removed from the store: what is there was not made by this object, or
+    /// its Tenant is gone, or goes too and says itself what becomes of all that is in it.
     LeftAlone,
 }
 

@@ -24,8 +24,8 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> Class {
         match self {
-            Self::Unavailable(_) | Self::Raced => Class::Transient,
-            Self::Missing(_) => Class::Waiting,
+            // What is missing was there for all that is known, so nothing tells of its coming.
+            Self::Unavailable(_) | Self::Raced | Self::Missing(_) => Class::Transient,
             Self::Refused(_) => Class::Terminal,
         }
     }

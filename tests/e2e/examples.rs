@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use keyreeve::api::TenantProfile;
+use keyreeve::api::{Namespace, Role, TenantProfile};
 use kube::{ResourceExt, api::ListParams};
 
 use crate::support::{Audit, Conditions, Operator, Space, setting};
@@ -35,6 +35,15 @@ async fn every_example_becomes_what_it_says() {
     for profile in space.profiles().list(&ListParams::default()).await.unwrap() {
         space.profile(&profile.name_any(), "accepted", TenantProfile::is_ready).await;
     }
+    let everywhere = ListParams::default();
+    for namespace in space.api::<Namespace>().list(&everywhere).await.unwrap() {
+        space.well::<Namespace>(&namespace.name_any()).await;
+    }
+    for role in space.api::<Role>().list(&everywhere).await.unwrap() {
+        space.well::<Role>(&role.name_any()).await;
+    }
+    let composites = space.database().await.composites().await;
+    assert_eq!(composites, ["admin > orders/reader"]);
     // Applied again, nothing is to be done.
     let audit = Audit::begin(&space);
     let answer = kubectl_apply(&space);

@@ -13,6 +13,7 @@
 )]
 
 mod adoption;
+mod bundle;
 mod chart;
 mod clock;
 mod conflict;
@@ -23,9 +24,13 @@ mod image;
 mod jwks;
 mod keystore;
 mod kill;
+mod namespace;
+mod namespace_tenant;
 mod pod_security;
 mod process;
 mod profile;
+mod role;
+mod role_composites;
 mod scale;
 mod schema;
 mod stalled;

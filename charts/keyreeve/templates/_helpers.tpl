@@ -60,21 +60,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{/* What the operator may do wherever it watches. */}}
 {{- define "keyreeve.rules" -}}
-# By patch, it sets and removes its finalizer. It gets an object only when that cannot be read as a
-# Tenant or TenantProfile, to say so in its status.
+# By patch, it sets and removes its finalizer. It gets an object only when that cannot be read as one
+# of its kind, to say so in its status.
 - apiGroups: [keyreeve.dev]
-  resources: [tenants]
+  resources: [tenants, namespaces, roles]
   verbs: [get, list, watch, patch]
 - apiGroups: [keyreeve.dev]
   resources: [tenantprofiles]
   verbs: [get, list, watch]
 - apiGroups: [keyreeve.dev]
-  resources: [tenants/status, tenantprofiles/status]
+  resources: [tenants/status, tenantprofiles/status, namespaces/status, roles/status]
   verbs: [patch]
 # It reads these, for they hold back the deletion of their Tenant.
 - apiGroups: [keyreeve.dev]
-  resources: [namespaces, roles, users]
+  resources: [users]
   verbs: [list, watch]
+# Whether the whole Kubernetes namespace goes, when an object in it is deleted.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -11,6 +11,7 @@ use crate::{
         Organization, Tenant,
         paths::{for_each_leaf, insert},
     },
+    controller::inherit::Inherit,
     policy::{
         effective::Document,
         ledger::Ledger,
@@ -140,21 +141,7 @@ pub fn state(
     }
 }
 
-/// What was found, where an adopted tenant never said otherwise.
-struct Inherit<'a> {
-    ever_set: &'a mut BTreeSet<String>,
-    adopted: bool,
-}
-
 impl Inherit<'_> {
-    /// The tenant's own value, else the one that was found; remembers what is set.
-    fn of<T: Clone>(&mut self, path: &str, own: Option<&T>, found: Option<T>) -> Option<T> {
-        if own.is_some() && self.adopted {
-            self.ever_set.insert(path.to_owned());
-        }
-        if self.adopted && !self.ever_set.contains(path) { found } else { own.cloned() }
-    }
-
     /// Each part of the organisation for itself.
     fn organization(&mut self, own: &Organization, found: Option<&Organization>) -> Organization {
         let mut merged = Map::new();

@@ -19,13 +19,16 @@ use super::{
     api_error,
     cache::Guarded,
     context::Context,
+    deletion,
     driver::{Controlled, Notice, Outcome, Verdict},
     index::{Kind, Link, ObjectId},
     informer::Linked,
-    view::{Member, Profile, View, target},
+    member,
+    references::Profile,
+    view::{View, target},
 };
 use crate::{
-    api::{self, AdoptionPolicy, DeletionPolicy, StoreReference, Tenant, TenantStatus},
+    api::{self, AdoptionPolicy, Condition, DeletionPolicy, StoreReference, Tenant, TenantStatus},
     keystore::Removed,
     policy::{
         Problem, Reason,
@@ -39,9 +42,6 @@ use crate::{
 use desired::Memo;
 use keys::{Keys, KeysOutcome};
 use report::Report;
-
-/// How each message of a deletion that is not done yet begins; a later pass knows it by that.
-const DELETION_WAITS: &str = "the deletion waits";
 
 impl Tenant {
     /// The tenant id in force.
@@ -67,6 +67,15 @@ impl Linked for Tenant {
             links.insert(Link::UsesDefault);
         }
         links
+    }
+
+    fn standing(&self) -> String {
+        let Some(status) = &self.status else { return String::new() };
+        let plan = status.effective.as_ref().map(|effective| {
+            let subscription = &effective.subscription;
+            (&subscription.plan, &subscription.plan_details)
+        });
+        json!([status.store, plan]).to_string()
     }
 }
 
@@ -188,7 +197,7 @@ impl Controlled for Tenant {
                 "tenant {tenant_id} is kept in the store, and its signing keys in {}, with its mark: a Tenant of the same namespace and name takes it up again",
                 context.keystores.place(&tenant_id)
             );
-            return Ok(vec![if self.deletion_waited() {
+            return Ok(vec![if deletion::has_waited(self.conditions()) {
                 Notice::warning(Reason::Retained, message)
             } else {
                 Notice::normal(Reason::Retained, message)
@@ -197,15 +206,16 @@ impl Controlled for Tenant {
         let key = Key::Tenant { tenant: tenant_id.clone() };
         let mark = context.mark(store::Kind::Tenant, id, &self.uid().unwrap_or_default());
         // What is not there, or another's, has nobody in it that would lose something.
-        let record = context.store.observe(&key).await.map_err(deletion_waits)?;
+        let record = context.store.observe(&key).await.map_err(deletion::waits)?;
         if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) {
             let members = context.view.members(self, id);
             if !members.is_empty() {
-                return Err(blocked_by(&members));
+                return Err(deletion::blocked("the tenant", &members));
             }
         }
-        let deleted = context.store.delete(&key, &mark).await.map_err(deletion_waits)?;
-        let keystore = remove_keystore(&tenant_id, &mark, context).await.map_err(deletion_waits)?;
+        let deleted = context.store.delete(&key, &mark).await.map_err(deletion::waits)?;
+        let keystore =
+            remove_keystore(&tenant_id, &mark, context).await.map_err(deletion::waits)?;
         let with_keys =
             if keystore == Removed::Gone { ", and so are its signing keys" } else { "" };
         let mut notices = vec![match deleted {
@@ -329,8 +339,12 @@ impl Tenant {
         }
     }
 
+    fn conditions(&self) -> &[Condition] {
+        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+    }
+
     /// The store that had the tenant, as status says.
-    fn was_in(&self) -> Option<&StoreReference> {
+    pub(super) fn was_in(&self) -> Option<&StoreReference> {
         self.status.as_ref()?.store.as_ref()
     }
 
@@ -340,10 +354,7 @@ impl Tenant {
         let keys = Some(keys).filter(|keys| !keys.is_empty());
         Outcome {
             status: keys.map(|keys| ("keystore".to_owned(), json!(keys))).into_iter().collect(),
-            verdict: Verdict::NotReady(problem),
-            also: Some(Vec::new()),
-            notices: Vec::new(),
-            look_again: None,
+            ..member::not_in_store(problem)
         }
     }
 
@@ -361,13 +372,6 @@ impl Tenant {
             look_again: keys.look_again,
         }
     }
-
-    /// Whether status says that the deletion could not be done at once.
-    fn deletion_waited(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| {
-            status.conditions.iter().any(|condition| condition.message.starts_with(DELETION_WAITS))
-        })
-    }
 }
 
 /// Removes a tenant's keystore, if it is this Tenant's.
@@ -380,27 +384,9 @@ async fn remove_keystore(
     removed.map_err(|error| api_error::problem("removing the keystore", &error))
 }
 
-fn blocked_by(members: &[Member]) -> Problem {
-    let named: Vec<_> =
-        members.iter().take(10).map(|member| format!("{:?} {}", member.kind, member.id)).collect();
-    let more = members.len().saturating_sub(named.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    Problem::waiting(
-        Reason::DeletionBlocked,
-        format!(
-            "{DELETION_WAITS} for what is in the tenant: {}{more}. Delete them, or set deletionPolicy: Retain",
-            named.join(", ")
-        ),
-    )
-}
-
-/// What was answered to a deletion that is tried again.
-fn deletion_waits(problem: impl Into<Problem>) -> Problem {
-    let problem = problem.into();
-    Problem {
-        message: format!("{DELETION_WAITS}, unless deletionPolicy is set to Retain: {problem}"),
-        ..problem
-    }
+/// What the store remembers to be in force in a tenant.
+pub fn document(memo: &Value) -> Option<effective::Document> {
+    Memo::read(memo).document
 }
 
 fn tenant_state(record: &Record) -> Option<&TenantState> {

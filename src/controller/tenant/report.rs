@@ -10,6 +10,7 @@ use crate::{
     controller::{
         conditions::Also,
         driver::{Notice, Outcome, Verdict},
+        news::{self, News},
         tenant::keys::KeysOutcome,
     },
     policy::{
@@ -20,9 +21,6 @@ use crate::{
     },
     store::{Applied, Census, Store, TenantState},
 };
-
-/// What an update may touch without putting anything right.
-const NOTES: [&str; 2] = ["mark", "memo"];
 
 /// What a reconcile found and did.
 pub struct Report<'a> {
@@ -149,51 +147,15 @@ impl Report<'_> {
     }
 
     fn notices(&self) -> Vec<Notice> {
-        let tenant_id = &self.state.tenant_id;
         let mut notices = self.keys.notices.clone();
-        match self.claim {
-            Claim::Adopt => notices.push(Notice::normal(
-                Reason::Adopted,
-                format!("tenant {tenant_id} was adopted: what is not set stays as found"),
-            )),
-            Claim::TakeOver => {
-                notices.push(Notice::normal(
-                    Reason::TakenOver,
-                    format!("tenant {tenant_id} was taken over from its former mark"),
-                ));
-            }
-            Claim::Create | Claim::Keep => {}
-        }
-        if let Some(before) = self.lost_from {
-            let message = if before.id == self.store.id() {
-                format!("tenant {tenant_id} was not in the store any more and was made anew")
-            } else {
-                format!(
-                    "the store is another one than before ({} {}, now {} {}): tenant {tenant_id} was made anew in it; what else was in the old one is not here",
-                    before.kind,
-                    before.id,
-                    self.store.kind(),
-                    self.store.id()
-                )
-            };
-            notices.push(Notice::warning(Reason::DriftCorrected, message));
-        }
-        if self.drifted
-            && let Applied::Updated(fields) = self.applied
-        {
-            // What stays as the other hand left it is only noted down.
-            let fields: Vec<_> =
-                fields.iter().map(String::as_str).filter(|field| !NOTES.contains(field)).collect();
-            if !fields.is_empty() {
-                notices.push(Notice::warning(
-                    Reason::DriftCorrected,
-                    format!(
-                        "another hand had changed tenant {tenant_id} in the store; it is as declared again, by writing {}",
-                        fields.join(", ")
-                    ),
-                ));
-            }
-        }
+        notices.extend(news::of(&News {
+            what: &format!("tenant {}", self.state.tenant_id),
+            claim: self.claim,
+            applied: self.applied,
+            drifted: self.drifted,
+            lost_from: self.lost_from,
+            store: self.store,
+        }));
         notices
     }
 }

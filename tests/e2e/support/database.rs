@@ -33,6 +33,35 @@ impl Database {
         sqlx::query(query).fetch_one(&mut self.0).await.unwrap().get(0)
     }
 
+    /// The texts that a query answers, a row each.
+    pub async fn texts(&mut self, query: &'static str) -> Vec<String> {
+        let rows = sqlx::query(query).fetch_all(&mut self.0).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// What an identity provider reads of all namespaces, sorted: `tenant/name description`.
+    pub async fn namespaces(&mut self) -> Vec<String> {
+        self.texts("SELECT tenant_id || '/' || name || coalesce(' ' || description, '') FROM v1_namespaces ORDER BY 1").await
+    }
+
+    /// What an identity provider reads of all roles, sorted: `namespace/name description`, `!` for an administrator, rules.
+    pub async fn roles(&mut self) -> Vec<String> {
+        self.texts(
+            "SELECT coalesce(namespace || '/', '') || name || coalesce(' ' || description, '') || \
+             iif(administrator, ' !', '') || iif(rules = '[]', '', ' ' || rules) FROM v1_roles ORDER BY 1",
+        )
+        .await
+    }
+
+    /// What roles contain, sorted: `namespace/name > namespace/name`.
+    pub async fn composites(&mut self) -> Vec<String> {
+        self.texts(
+            "SELECT coalesce(namespace || '/', '') || name || ' > ' || coalesce(role_namespace || '/', '') || role_name \
+             FROM v1_role_composites ORDER BY 1",
+        )
+        .await
+    }
+
     /// Changes whenever another connection has committed a write.
     pub async fn version(&mut self) -> i64 {
         self.number("PRAGMA data_version").await

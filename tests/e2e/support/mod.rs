@@ -8,6 +8,7 @@ mod database;
 mod dice;
 mod http;
 mod keystore;
+mod member;
 mod operator;
 mod rights;
 mod space;

@@ -1,0 +1,39 @@
+//! Deletions that wait: for the store, or for what is in the object that goes.
+
+use super::view::Member;
+use crate::{
+    api::Condition,
+    policy::{Problem, Reason},
+};
+
+/// How each message of a deletion that is not done yet begins; a later pass knows it by that.
+const WAITS: &str = "the deletion waits";
+
+/// What was answered to a deletion that is tried again.
+pub fn waits(problem: impl Into<Problem>) -> Problem {
+    let problem = problem.into();
+    Problem {
+        message: format!("{WAITS}, unless deletionPolicy is set to Retain: {problem}"),
+        ..problem
+    }
+}
+
+/// It waits for these, which are in what goes.
+pub fn blocked(what: &str, by: &[Member]) -> Problem {
+    let named: Vec<_> =
+        by.iter().take(10).map(|member| format!("{:?} {}", member.kind, member.id)).collect();
+    let more = by.len().saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Problem::waiting(
+        Reason::DeletionBlocked,
+        format!(
+            "{WAITS} for what is in {what}: {}{more}. Delete them, or set deletionPolicy: Retain",
+            named.join(", ")
+        ),
+    )
+}
+
+/// Whether status says that the deletion could not be done at once.
+pub fn has_waited(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|condition| condition.message.starts_with(WAITS))
+}

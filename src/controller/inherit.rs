@@ -1,0 +1,52 @@
+//! What was found, where an adopted object never said otherwise; and what the mark remembers of that.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is remembered with the mark of an object that lives in a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memo {
+    /// Whether it was there before us: what was never set stays as found.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// In an adopted one: the fields that were ever set.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ever_set: BTreeSet<String>,
+    /// The lists that are managed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub managed: BTreeSet<String>,
+}
+
+impl Memo {
+    /// Reads what was remembered. Of what is ours and remembers nothing that can be read, it is taken
+    /// that it was adopted: then nothing of it is overwritten that nobody sets.
+    pub fn read(memo: &Value) -> Self {
+        serde_json::from_value(memo.clone())
+            .unwrap_or_else(|_| Self { adopted: true, ..Self::default() })
+    }
+
+    /// As the store keeps it.
+    pub fn write(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// Own values before found ones.
+pub struct Inherit<'a> {
+    pub ever_set: &'a mut BTreeSet<String>,
+    /// Whether there is anything found to go by.
+    pub adopted: bool,
+}
+
+impl Inherit<'_> {
+    /// The object's own value, else the one that was found; remembers what is set.
+    pub fn of<T: Clone>(&mut self, path: &str, own: Option<&T>, found: Option<T>) -> Option<T> {
+        if own.is_some() && self.adopted {
+            self.ever_set.insert(path.to_owned());
+        }
+        if self.adopted && !self.ever_set.contains(path) { found } else { own.cloned() }
+    }
+}

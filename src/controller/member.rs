@@ -1,0 +1,276 @@
+//! What Namespaces, Roles and Users have in common: they live in a tenant, have a name there, and
+//! are marked, adopted, retained and removed alike.
+
+use std::collections::BTreeSet;
+
+use kube::ResourceExt;
+use serde_json::{Map, Value};
+
+use super::{
+    context::Context,
+    deletion,
+    driver::{Controlled, Notice, Outcome, Verdict},
+    home::{self, Home},
+    index::{Link, ObjectId},
+    inherit::Memo,
+    news::{self, News},
+    view::{self, target},
+};
+use crate::{
+    api::{
+        AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, ReferrerKind, StoreReference,
+    },
+    policy::{
+        Problem, Reason,
+        claim::{self, Claim, Claimant, Mark},
+    },
+    store::{self, Applied, Deleted, Desired, Expected, Key, Record, State, Store},
+};
+
+/// An object that lives in a tenant.
+pub trait Member: Controlled {
+    /// Its kind in the store.
+    const STORED: store::Kind;
+    /// Its kind as one that refers to a Tenant.
+    const REFERS_AS: ReferrerKind;
+    /// Its field that says its name, for messages.
+    const NAMED_BY: &'static str;
+
+    /// The Tenant that it refers to.
+    fn tenant_ref(&self) -> &ObjectReference;
+    /// What happens in the store when it is deleted.
+    fn deletion_policy(&self) -> Option<DeletionPolicy>;
+    /// What happens when the store has it already.
+    fn adoption_policy(&self) -> Option<AdoptionPolicy>;
+    /// Where it is in the store, in that tenant; none if that is not known any more.
+    fn key(&self, tenant_id: &str, context: &Context) -> Option<Key>;
+    /// What it is called in the store, for messages.
+    fn called(&self) -> String;
+    /// The name that it claims in its tenant.
+    fn claims(&self) -> Link;
+    /// The identity Namespace that it is placed in.
+    fn placed_in(&self) -> Option<ObjectId> {
+        None
+    }
+    /// The store that had it, as status says.
+    fn was_in(&self) -> Option<&StoreReference>;
+    /// Its conditions.
+    fn conditions(&self) -> &[Condition];
+
+    /// Whether the store has it, as status says: not one that was there before.
+    fn is_in(&self, store: &dyn Store) -> bool {
+        self.was_in().is_some_and(|was_in| was_in.id == store.id())
+    }
+}
+
+/// What the store has under a member's name, and how the member comes to it.
+pub struct Found {
+    pub mark: Mark,
+    pub record: Option<Record>,
+    pub claim: Claim,
+    pub memo: Memo,
+}
+
+impl Found {
+    /// Finds what the store has, and whether this member may have it: within, the conflict if it may not.
+    pub async fn of<M: Member>(
+        member: &M,
+        id: &ObjectId,
+        (key, home): (&Key, &Home),
+        context: &Context,
+    ) -> Result<Result<Self, Problem>, Problem> {
+        let record = context.store.observe(key).await?;
+        let mark = mark(member, id, context);
+        let Link::Claims(name) = member.claims() else { return Ok(Err(unnamed())) };
+        let there = record.as_ref().map(|record| record.mark.as_ref());
+        let claimants = rivals(member, &name, home, context);
+        let claim = claim::decide(
+            &mark,
+            there,
+            claim::Rules {
+                what: &format!("{} of tenant {}", member.called(), home.tenant_id),
+                otherwise: &format!(
+                    "delete this object and create it with another {}",
+                    M::NAMED_BY
+                ),
+                claimants: &claimants,
+                adopt: member.adoption_policy() == Some(AdoptionPolicy::Adopt),
+                adoptable: context.options.adoptable.is_match(&home.tenant_id),
+                take_over_from: &context.options.take_over_from,
+                holder_exists: there.flatten().is_some_and(|mark| {
+                    claimants.iter().any(|claimant| {
+                        (&claimant.namespace, &claimant.name) == (&mark.namespace, &mark.name)
+                    })
+                }),
+            },
+        );
+        let claim = match claim {
+            Ok(claim) => claim,
+            Err(conflict) => return Ok(Err(conflict)),
+        };
+        let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
+        memo.adopted |= claim == Claim::Adopt;
+        Ok(Ok(Self { mark, record, claim, memo }))
+    }
+
+    /// Brings the store to this state.
+    pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, Problem> {
+        let desired = Desired { state, mark: self.mark.clone(), memo: self.memo.write() };
+        let expected = Expected::as_observed(self.record.as_ref());
+        Ok(context.store.apply(&desired, &expected).await?)
+    }
+
+    /// The outcome of a member that is in the store.
+    pub fn outcome<M: Member>(
+        &self,
+        member: &M,
+        applied: &Applied,
+        status: Map<String, Value>,
+        not_ready: Option<Problem>,
+        context: &Context,
+    ) -> Outcome {
+        let what = member.called();
+        Outcome {
+            status,
+            verdict: match not_ready {
+                Some(problem) => Verdict::NotReady(problem),
+                None => Verdict::Ready {
+                    reason: Reason::Synced,
+                    message: format!("{what} is in the store as declared"),
+                },
+            },
+            also: Some(Vec::new()),
+            notices: news::of(&News {
+                what: &what,
+                claim: &self.claim,
+                applied,
+                drifted: self.record.as_ref().is_some_and(|record| record.drifted),
+                lost_from: member.was_in().filter(|_| *applied == Applied::Created),
+                store: context.store.as_ref(),
+            }),
+            look_again: None,
+        }
+    }
+}
+
+/// The objects that claim a name, this one among them: only those that may. From a Kubernetes namespace
+/// that Tenant or Namespace do not allow, nobody could keep a name from others.
+fn rivals<M: Member>(member: &M, name: &str, home: &Home, context: &Context) -> Vec<Claimant> {
+    let view = &context.view;
+    let of_tenant = view
+        .tenants
+        .get(&home.id)
+        .map(|tenant| tenant.grants_for(M::REFERS_AS))
+        .unwrap_or_default();
+    let place = member.placed_in().map(|id| {
+        let grants = view.namespaces.get(&id).and_then(|place| place.spec.allowed_from);
+        (id, grants.unwrap_or_default())
+    });
+    let mut rivals = view.claimants(name);
+    rivals.retain(|rival| {
+        view.grants(&home.id, &of_tenant, &rival.namespace)
+            && place.as_ref().is_none_or(|(id, grants)| view.grants(id, grants, &rival.namespace))
+    });
+    rivals
+}
+
+/// The outcome where nothing in the store is this object's: status says nothing of it.
+pub fn not_in_store(problem: Problem) -> Outcome {
+    Outcome {
+        status: Map::new(),
+        verdict: Verdict::NotReady(problem),
+        also: Some(Vec::new()),
+        notices: Vec::new(),
+        look_again: None,
+    }
+}
+
+/// The link of an object to its Tenant, and that to the name that it claims there.
+pub fn links(tenant: &ObjectReference, namespace: &str) -> BTreeSet<Link> {
+    let mut links = BTreeSet::new();
+    let id = target(tenant, namespace);
+    if id.namespace != namespace {
+        links.insert(Link::LooksOutOf(namespace.to_owned()));
+    }
+    links.insert(Link::In(id));
+    links
+}
+
+/// Removes from the store what a member made; `holding` are the objects in it that hold that back.
+pub async fn clean_up<M: Member>(
+    member: &M,
+    id: &ObjectId,
+    holding: &[view::Member],
+    context: &Context,
+) -> Result<Vec<Notice>, Problem> {
+    let what = member.called();
+    let left_alone = |why: &str| {
+        vec![Notice::normal(
+            Reason::LeftAlone,
+            format!("{what} was left as it is in the store: {why}"),
+        )]
+    };
+    if member.deletion_policy() == Some(DeletionPolicy::Retain) {
+        if member.was_in().is_none() {
+            return Ok(left_alone("nothing there was known to be this object's"));
+        }
+        let message = format!(
+            "{what} is kept in the store, with its mark: an object of the same namespace and name takes it up again"
+        );
+        return Ok(vec![if deletion::has_waited(member.conditions()) {
+            Notice::warning(Reason::Retained, message)
+        } else {
+            Notice::normal(Reason::Retained, message)
+        }]);
+    }
+    let tenant = target(member.tenant_ref(), &id.namespace);
+    let tenant_id = home::of_deleted(&tenant, context).await.map_err(deletion::waits)?;
+    let Some(tenant_id) = tenant_id else {
+        return Ok(left_alone("its Tenant is gone, or goes too"));
+    };
+    let Some(key) = member.key(&tenant_id, context) else {
+        return Ok(left_alone("its place there is not known any more"));
+    };
+    let mark = mark(member, id, context);
+    let record = context.store.observe(&key).await.map_err(deletion::waits)?;
+    if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) && !holding.is_empty() {
+        return Err(deletion::blocked(&what, holding));
+    }
+    let deleted = context.store.delete(&key, &mark).await.map_err(deletion::waits)?;
+    Ok(match deleted {
+        Deleted::Removed => {
+            vec![Notice::normal(Reason::Removed, format!("{what} is gone from the store"))]
+        }
+        Deleted::NotThere => {
+            vec![Notice::normal(Reason::Removed, format!("{what} was not in the store"))]
+        }
+        Deleted::NotOurs(_) => left_alone("this object did not make it"),
+    })
+}
+
+fn mark<M: Member>(member: &M, id: &ObjectId, context: &Context) -> Mark {
+    context.mark(M::STORED, id, &member.uid().unwrap_or_default())
+}
+
+/// A member always claims a name.
+fn unnamed() -> Problem {
+    Problem::terminal(Reason::InvalidObject, "the object has no name")
+}
+
+/// What of a member's status matters to objects that refer to it: which store has it.
+pub fn standing<M: Member>(member: &M) -> String {
+    member.was_in().map(|store| store.id.clone()).unwrap_or_default()
+}
+
+/// The store, as status names it.
+pub fn store_reference(context: &Context) -> StoreReference {
+    StoreReference { kind: context.store.kind().into(), id: context.store.id().into() }
+}
+
+/// A status as the driver takes it.
+pub fn as_map(status: impl serde::Serialize) -> Map<String, Value> {
+    match serde_json::to_value(status) {
+        Ok(Value::Object(status)) => status,
+        _ => Map::new(),
+    }
+}
