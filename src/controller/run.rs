@@ -1,10 +1,10 @@
 //! Runs the operator: informers fill the caches, then the controllers start.
 
-use std::{convert::Infallible, fmt::Debug, future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::{
-    Api, Client, Resource,
+    Api, Client,
     runtime::{
         controller::{Action, Config, Error as ApplierError, applier},
         reflector::{ObjectRef, Store as CacheReader, store::Writer},
@@ -22,7 +22,7 @@ use super::{
     context::{Context, Options, Turns},
     driver::{self, Controlled},
     events::Events,
-    index::{Kind, ObjectId},
+    index::ObjectId,
     informer::{Informer, Linked, Queues, name},
     keystores, labels,
     own_writes::OwnWrites,
@@ -31,7 +31,7 @@ use super::{
     view::View,
 };
 use crate::{
-    api::{Namespace, Role, Tenant, TenantProfile, validation},
+    api::validation,
     keystore::Keystores,
     store::Store,
     telemetry::{Health, Measured, Metrics},
@@ -60,18 +60,12 @@ pub async fn run(
     };
     let (view, writers) = View::new(&options, shards.len());
     let view = Arc::new(view);
-    let readers = (
-        readers(&writers.tenants),
-        readers(&writers.profiles),
-        readers(&writers.namespaces),
-        readers(&writers.roles),
-    );
 
     let mut queues = Queues::new(metrics.clone());
-    let tenant_queues = add_queues(&mut queues, Kind::Tenant, &shards);
-    let profile_queues = add_queues(&mut queues, Kind::TenantProfile, &shards);
-    let namespace_queues = add_queues(&mut queues, Kind::Namespace, &shards);
-    let role_queues = add_queues(&mut queues, Kind::Role, &shards);
+    let tenants = sources(&mut queues, &shards, &writers.tenants);
+    let profiles = sources(&mut queues, &shards, &writers.profiles);
+    let namespaces = sources(&mut queues, &shards, &writers.namespaces);
+    let roles = sources(&mut queues, &shards, &writers.roles);
     let backoff = Arc::new(Backoff::default());
     let own_writes = Arc::new(OwnWrites::default());
     let informer = Informer {
@@ -138,18 +132,10 @@ pub async fn run(
         turns,
     });
     let mut controllers = JoinSet::new();
-    for (reader, queue) in readers.0.into_iter().zip(tenant_queues) {
-        controllers.spawn(control::<Tenant>(context.clone(), reader, queue, stop.clone()));
-    }
-    for (reader, queue) in readers.1.into_iter().zip(profile_queues) {
-        controllers.spawn(control::<TenantProfile>(context.clone(), reader, queue, stop.clone()));
-    }
-    for (reader, queue) in readers.2.into_iter().zip(namespace_queues) {
-        controllers.spawn(control::<Namespace>(context.clone(), reader, queue, stop.clone()));
-    }
-    for (reader, queue) in readers.3.into_iter().zip(role_queues) {
-        controllers.spawn(control::<Role>(context.clone(), reader, queue, stop.clone()));
-    }
+    start(&mut controllers, &context, tenants, &stop);
+    start(&mut controllers, &context, profiles, &stop);
+    start(&mut controllers, &context, namespaces, &stop);
+    start(&mut controllers, &context, roles, &stop);
     let ended = async { while controllers.join_next().await.is_some() {} };
     tokio::select! {
         () = ended => tracing::info!("stopped: every reconcile that was under way has ended"),
@@ -159,25 +145,32 @@ pub async fn run(
     }
 }
 
-fn readers<K: Resource<DynamicType = ()> + Clone + Debug + 'static>(
+/// What a controller works from: a cache, and the queue that wakes it.
+type Source<K> = (CacheReader<Guarded<K>>, UnboundedReceiver<ObjectId>);
+
+/// The sources of one kind's controllers, one a shard.
+fn sources<K: Controlled>(
+    queues: &mut Queues,
+    shards: &[Option<String>],
     writers: &[Writer<Guarded<K>>],
-) -> Vec<CacheReader<Guarded<K>>> {
-    writers.iter().map(Writer::as_reader).collect()
+) -> Vec<Source<K>> {
+    let source = |(shard, writer): (&Option<String>, &Writer<Guarded<K>>)| {
+        let (sender, receiver) = unbounded_channel();
+        queues.add(K::KIND, shard.clone(), sender);
+        (writer.as_reader(), receiver)
+    };
+    shards.iter().zip(writers).map(source).collect()
 }
 
-fn add_queues(
-    queues: &mut Queues,
-    kind: Kind,
-    shards: &[Option<String>],
-) -> Vec<UnboundedReceiver<ObjectId>> {
-    shards
-        .iter()
-        .map(|shard| {
-            let (sender, receiver) = unbounded_channel();
-            queues.add(kind, shard.clone(), sender);
-            receiver
-        })
-        .collect()
+fn start<K: Controlled>(
+    controllers: &mut JoinSet<()>,
+    context: &Arc<Context>,
+    sources: Vec<Source<K>>,
+    stop: &(impl Future<Output = ()> + Clone + Send + 'static),
+) {
+    for (reader, queue) in sources {
+        controllers.spawn(control::<K>(context.clone(), reader, queue, stop.clone()));
+    }
 }
 
 fn inform<K: Linked>(

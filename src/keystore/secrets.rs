@@ -152,8 +152,8 @@ impl Keystores {
         if let Some(seen) = self.seen().get(tenant_id).filter(|seen| seen.version == version) {
             return Ok(Some(Found {
                 mark: secret::mark(&meta.metadata),
-                has_copy: secret::has_copy(&meta.metadata),
                 ledger: seen.ledger.clone(),
+                has_copy: secret::has_copy(&meta.metadata),
                 version,
             }));
         }
@@ -167,7 +167,7 @@ impl Keystores {
         });
         let ledger = read.await.map_err(|error| kube::Error::Service(error.into()))?;
         self.remember(tenant_id, version.clone(), ledger.clone());
-        Ok(Some(Found { mark, has_copy, ledger, version }))
+        Ok(Some(Found { mark, ledger, has_copy, version }))
     }
 
     /// Makes a tenant's keystore with its first key. Fails if there is one.

@@ -28,7 +28,7 @@ use super::{
     view::{View, target},
 };
 use crate::{
-    api::{self, AdoptionPolicy, Condition, DeletionPolicy, StoreReference, Tenant, TenantStatus},
+    api::{self, AdoptionPolicy, Condition, DeletionPolicy, StoreReference, Tenant},
     keystore::Removed,
     policy::{
         Problem, Reason,
@@ -108,7 +108,7 @@ impl Controlled for Tenant {
                 if self.shown_keys().is_empty() {
                     remove_keystore(&tenant_id, &mark, context).await?;
                 }
-                return Ok(self.not_in_store(self.shown_keys(), problem));
+                return Ok(not_in_store(self.shown_keys(), problem));
             }
         };
         let found = record.as_ref().and_then(tenant_state);
@@ -126,7 +126,7 @@ impl Controlled for Tenant {
             (Ok(document), _) => (document, None),
             (Err(problem), Some(document)) => (document, Some(problem)),
             (Err(problem), None) if claim == Claim::Keep => return Err(problem),
-            (Err(problem), None) => return Ok(self.not_in_store(self.shown_keys(), problem)),
+            (Err(problem), None) => return Ok(not_in_store(self.shown_keys(), problem)),
         };
         let now = context.clock.now();
 
@@ -146,7 +146,7 @@ impl Controlled for Tenant {
             && problem.reason != Reason::KeystoreMissing
             && matches!(claim, Claim::Create | Claim::Adopt)
         {
-            return Ok(self.not_in_store(&keys.public(), problem.clone()));
+            return Ok(not_in_store(&keys.public(), problem.clone()));
         }
         let state = desired::state(self, &tenant_id, &document, found, &mut memo, now);
         memo.remember(&document);
@@ -348,22 +348,15 @@ impl Tenant {
         self.status.as_ref()?.store.as_ref()
     }
 
-    /// The outcome where nothing in the store is this Tenant's: status says nothing of a tenant, but for
-    /// the public keys that were in use, by which a keystore that is lost is known to have been there.
-    fn not_in_store(&self, keys: &[api::Key], problem: Problem) -> Outcome {
-        let keys = Some(keys).filter(|keys| !keys.is_empty());
-        Outcome {
-            status: keys.map(|keys| ("keystore".to_owned(), json!(keys))).into_iter().collect(),
-            ..member::not_in_store(problem)
-        }
-    }
-
     /// The outcome where the keys went on and the store could not follow: status says of the keys what is,
     /// above all of one that was revoked, and of all else what it said before.
     fn with_keys_alone(&self, keys: KeysOutcome, problem: Problem) -> Outcome {
-        let mut status =
-            TenantStatus { keystore: keys.public(), ..self.status.clone().unwrap_or_default() };
-        status.last_handled = keys.handled();
+        let mut status = self.status.clone().unwrap_or_default();
+        // Of a tenant that never was in the store status says nothing yet.
+        if self.was_in().is_some() || !self.shown_keys().is_empty() {
+            status.keystore = keys.public();
+            status.last_handled = keys.handled();
+        }
         Outcome {
             status: report::as_map(&status),
             verdict: Verdict::NotReady(problem),
@@ -371,6 +364,16 @@ impl Tenant {
             notices: keys.notices,
             look_again: keys.look_again,
         }
+    }
+}
+
+/// The outcome where nothing in the store is this Tenant's: status says nothing of a tenant, but for
+/// the public keys that were in use, by which a keystore that is lost is known to have been there.
+fn not_in_store(keys: &[api::Key], problem: Problem) -> Outcome {
+    let keys = Some(keys).filter(|keys| !keys.is_empty());
+    Outcome {
+        status: keys.map(|keys| ("keystore".to_owned(), json!(keys))).into_iter().collect(),
+        ..member::not_in_store(problem)
     }
 }
 
