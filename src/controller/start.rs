@@ -86,7 +86,17 @@ pub async fn check_access(client: &Client, namespaces: &[String]) -> Result<(), 
 /// Checks that the keystores' Secrets may be read and written, in their namespace.
 pub async fn check_keystores(client: &Client, namespace: &str) -> Result<(), StartError> {
     for verb in ["get", "list", "watch", "create", "patch", "delete"] {
-        check_right(client, Some(&namespace.to_owned()), "", "secrets", verb).await?;
+        let may = check_right(client, Some(&namespace.to_owned()), "", "secrets", verb).await;
+        may.map_err(|error| match error {
+            StartError::Forbidden { verb, resource, answer } => StartError::Forbidden {
+                verb,
+                resource,
+                answer: format!(
+                    "{answer}; they hold the signing keys, in the namespace that --keystore-namespace names"
+                ),
+            },
+            other => other,
+        })?;
     }
     Ok(())
 }
