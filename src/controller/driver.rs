@@ -187,7 +187,8 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Turns the end of the pass into a timer, by the class of its problem.
+    /// Turns the end of the pass into a timer, by the class of its problem. The log has the problem
+    /// when it comes ([`Self::tell`]); here it says that it is tried again, or still there.
     fn conclude(&self, end: End) -> (Action, ReconcileResult) {
         let timer = |after: Option<Duration>| after.map_or(Action::await_change(), Action::requeue);
         let Trouble { problem, look_again } = match end {
@@ -203,16 +204,16 @@ impl Pass<'_> {
         match problem.class {
             Class::Transient => {
                 let pause = self.context.backoff.next(self.kind, self.id);
-                tracing::warn!(reason = %problem.reason, ?pause, "{problem}");
+                tracing::info!(reason = %problem.reason, ?pause, "{problem}");
                 (Action::requeue(pause), ReconcileResult::error)
             }
             Class::Waiting => {
-                tracing::info!(reason = %problem.reason, "{problem}");
+                tracing::debug!(reason = %problem.reason, "{problem}");
                 self.context.is_well(self.kind, self.id);
                 (timer(look_again), ReconcileResult::success)
             }
             Class::Terminal | Class::Unsupported => {
-                tracing::warn!(reason = %problem.reason, "{problem}");
+                tracing::debug!(reason = %problem.reason, "{problem}");
                 self.context.is_well(self.kind, self.id);
                 (timer(look_again), ReconcileResult::error)
             }
@@ -430,7 +431,10 @@ impl Pass<'_> {
 
     /// Publishes an event. One that cannot be written fails nothing.
     async fn tell(&self, snapshot: &Snapshot, notice: Notice) {
-        tracing::info!(reason = notice.reason, "{}", notice.message);
+        match notice.type_ {
+            EventType::Normal => tracing::info!(reason = notice.reason, "{}", notice.message),
+            EventType::Warning => tracing::warn!(reason = notice.reason, "{}", notice.message),
+        }
         let event = KubeEvent {
             type_: notice.type_,
             reason: notice.reason,
