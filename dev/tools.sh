@@ -59,6 +59,22 @@ install_once() {
   exec {lock}>&-
 }
 
+# install_packages WHAT HOW-LONG PACKAGE…: Debian's packages, for what is missing; who is not root is told
+# how to.
+install_packages() {
+  local what=$1 how_long=$2
+  shift 2
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    die "$what is missing; \`sudo apt-get install $*\` brings it"
+  fi
+  step "Installing $what" "$how_long" apt_get_install "$@"
+}
+
+apt_get_install() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 # link TARGET NAME: puts a tool on PATH. Replaced in one move, so that nobody ever finds it missing.
 link() {
   mkdir -p "$DEV/bin"
@@ -134,11 +150,7 @@ install_from_pypi() {
   need python3 "\`apt-get install python3 python3-venv\`"
   if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     # Debian keeps this half of Python's own library in a package apart.
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-      die "Python's venv module is missing; \`sudo apt-get install python3-venv\` brings it"
-    fi
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
+    install_packages "Python's venv module" "a few seconds" python3-venv
   fi
   python3 -m venv "$place"
   "$place/bin/pip" install --quiet --disable-pip-version-check "$@"
@@ -162,36 +174,19 @@ install_jose() {
 
 # tools_sqlite3: the shell that the demo looks into the store with.
 tools_sqlite3() {
-  if command -v sqlite3 >/dev/null; then
-    return
+  # Not by `||`: under a condition `set -e` would not be in force.
+  if ! command -v sqlite3 >/dev/null; then
+    install_packages sqlite3 "a few seconds" sqlite3
   fi
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    die "sqlite3 is not installed; \`sudo apt-get install sqlite3\` brings it"
-  fi
-  step "Installing sqlite3" "a few seconds" install_sqlite3
-}
-
-install_sqlite3() {
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sqlite3 >/dev/null
 }
 
 # --- faketime ---------------------------------------------------------------------------------
 
 # tools_faketime: turns the clock of one process; the demo cannot wait until a key takes over.
 tools_faketime() {
-  if command -v faketime >/dev/null; then
-    return
+  if ! command -v faketime >/dev/null; then
+    install_packages faketime "a few seconds" faketime
   fi
-  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    die "faketime is not installed; \`sudo apt-get install faketime\` brings it"
-  fi
-  step "Installing faketime" "a few seconds" install_faketime
-}
-
-install_faketime() {
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq faketime >/dev/null
 }
 
 # --- Podman -----------------------------------------------------------------------------------
@@ -200,10 +195,7 @@ install_faketime() {
 tools_podman() {
   local have
   if ! command -v podman >/dev/null || ! has_runc; then
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-      die "podman or runc, which build and run the image, are not installed; \`sudo apt-get install podman runc\` brings them"
-    fi
-    step "Installing podman and runc" "about half a minute" install_podman
+    install_packages "podman or runc" "about half a minute" podman runc
   fi
   have=$(podman --version | grep -o '[0-9][0-9.]*' | head -1)
   if [ "$(printf '%s\n' "$PODMAN_VERSION" "$have" | sort -V | head -1)" != "$PODMAN_VERSION" ]; then
@@ -214,9 +206,4 @@ tools_podman() {
 # Podman finds it there, whether or not that is on a user's PATH.
 has_runc() {
   PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v runc >/dev/null
-}
-
-install_podman() {
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends podman runc >/dev/null
 }

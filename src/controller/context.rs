@@ -16,6 +16,7 @@ use super::{
     view::View,
 };
 use crate::{
+    api::StoreReference,
     keystore::Keystores,
     store::{Kind as StoreKind, Mark, Store},
     telemetry::Metrics,
@@ -97,6 +98,11 @@ impl Context {
             name: id.name.clone(),
             uid: uid.into(),
         }
+    }
+
+    /// The store, as status names it.
+    pub(super) fn store_reference(&self) -> StoreReference {
+        StoreReference { kind: self.store.kind().into(), id: self.store.id().into() }
     }
 
     /// The object is well: it starts with short pauses again.

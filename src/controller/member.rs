@@ -261,16 +261,3 @@ fn unnamed() -> Problem {
 pub fn standing<M: Member>(member: &M) -> String {
     member.was_in().map(|store| store.id.clone()).unwrap_or_default()
 }
-
-/// The store, as status names it.
-pub fn store_reference(context: &Context) -> StoreReference {
-    StoreReference { kind: context.store.kind().into(), id: context.store.id().into() }
-}
-
-/// A status as the driver takes it.
-pub fn as_map(status: impl serde::Serialize) -> Map<String, Value> {
-    match serde_json::to_value(status) {
-        Ok(Value::Object(status)) => status,
-        _ => Map::new(),
-    }
-}

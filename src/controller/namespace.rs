@@ -15,6 +15,7 @@ use super::{
     informer::Linked,
     inherit::Inherit,
     member::{self, Found, Member},
+    snapshot::as_map,
     view::{View, target},
 };
 use crate::{
@@ -147,10 +148,10 @@ impl Controlled for Namespace {
 
 impl Namespace {
     fn report(&self, home: &Home, context: &Context) -> Map<String, Value> {
-        member::as_map(NamespaceStatus {
+        as_map(&NamespaceStatus {
             tenant_id: Some(home.tenant_id.clone()),
             name: Some(self.stored_name()),
-            store: Some(member::store_reference(context)),
+            store: Some(context.store_reference()),
             // The driver's.
             observed_generation: 0,
             conditions: Vec::new(),

@@ -16,6 +16,7 @@ use super::{
     informer::Linked,
     inherit::Inherit,
     member::{self, Found, Member},
+    snapshot::as_map,
     view::{View, target},
 };
 use crate::{
@@ -234,11 +235,11 @@ impl Role {
 }
 
 fn report(home: &Home, name: &RoleName, context: &Context) -> Map<String, Value> {
-    member::as_map(RoleStatus {
+    as_map(&RoleStatus {
         tenant_id: Some(home.tenant_id.clone()),
         namespace: name.namespace.clone(),
         name: Some(name.name.clone()),
-        store: Some(member::store_reference(context)),
+        store: Some(context.store_reference()),
         // The driver's.
         observed_generation: 0,
         conditions: Vec::new(),

@@ -70,6 +70,14 @@ impl Snapshot {
     }
 }
 
+/// A value that is an object in JSON, such as a status, as one.
+pub fn as_map(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
 /// Puts conditions into a status.
 pub fn put_conditions(
     status: &mut Map<String, Value>,

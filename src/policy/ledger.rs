@@ -101,9 +101,7 @@ impl Schedule {
             longest_token,
         }
     }
-}
 
-impl Schedule {
     /// When what is retained of a key that was replaced ends.
     #[must_use]
     pub fn ends(self, key: &Key) -> Timestamp {

@@ -11,7 +11,7 @@ use crate::{
         Organization, Tenant,
         paths::{for_each_leaf, insert},
     },
-    controller::inherit::Inherit,
+    controller::{inherit::Inherit, snapshot::as_map},
     policy::{
         effective::Document,
         ledger::Ledger,
@@ -176,13 +176,6 @@ fn own_subscription(tenant: &Tenant, document: &Document) -> Option<Map<String, 
     };
     map.retain(|_, value| !value.is_null());
     (!map.is_empty()).then_some(map)
-}
-
-fn as_map(organization: &Organization) -> Map<String, Value> {
-    match serde_json::to_value(organization) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    }
 }
 
 fn no_keys(ledger: &Ledger) -> bool {

@@ -25,6 +25,7 @@ use super::{
     informer::Linked,
     member,
     references::Profile,
+    snapshot::as_map,
     view::{View, target},
 };
 use crate::{
@@ -358,7 +359,7 @@ impl Tenant {
             status.last_handled = keys.handled();
         }
         Outcome {
-            status: report::as_map(&status),
+            status: as_map(&status),
             verdict: Verdict::NotReady(problem),
             also: None,
             notices: keys.notices,

@@ -11,6 +11,7 @@ use crate::{
         conditions::Also,
         driver::{Notice, Outcome, Verdict},
         news::{self, News},
+        snapshot::as_map,
         tenant::keys::KeysOutcome,
     },
     policy::{
@@ -157,14 +158,6 @@ impl Report<'_> {
             store: self.store,
         }));
         notices
-    }
-}
-
-/// A status as the driver takes it.
-pub fn as_map(status: &TenantStatus) -> Map<String, Value> {
-    match serde_json::to_value(status) {
-        Ok(Value::Object(status)) => status,
-        _ => Map::new(),
     }
 }
 
