@@ -10,9 +10,23 @@ use serde::{Deserialize, Serialize};
 
 use super::{Duration, duration::between};
 
+/// The rule that bcrypt takes what the password policy asks for, where one object states both.
+fn bcrypt_takes_it() -> Rule {
+    let password = "self.policies.password";
+    let [min, lower, upper, number] = ["min", "lowerCase", "upperCase", "number"]
+        .map(|name| format!("(has({password}.{name}) ? {password}.{name} : 0)"));
+    Rule::new(format!(
+        "!has(self.hashFunction) || self.hashFunction != 'bcrypt' || !has(self.policies) || !has({password}) || \
+         ({min} <= 72 && {lower} + {upper} + {number} <= 72)"
+    ))
+    .message("min, and lowerCase + upperCase + number, must be at most 72 with hashFunction bcrypt, which takes 72 bytes of a password")
+    .field_path(".policies.password")
+}
+
 /// Settings of a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = bcrypt_takes_it())]
 pub struct Settings {
     /// Authentication context classes that clients may ask for, weakest first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -244,11 +258,11 @@ fn satisfiable() -> Rule {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = satisfiable())]
 pub struct PasswordPolicy {
-    /// Characters of which at least one is needed, at most 64; `""` needs none.
+    /// Characters of which at least one is needed, at most 64 and no control characters; `""` needs none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub custom_chars: Option<String>,
-    /// How many former passwords may not be used again: 1 to 10; `0` switches the history off.
+    /// How many of a user's last passwords, with the current one, may not be used again: 1 to 10; `0` is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10))]
     pub history: Option<u32>,

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Class, Problem, Reason, Support, password};
 use crate::api::{
-    KeystoreSpec, PlanDetails, Settings, Source, TenantProfileSpec, TenantSpec, defaults,
+    HashFunction, KeystoreSpec, PlanDetails, Settings, Source, TenantProfileSpec, TenantSpec,
+    defaults,
     paths::{for_each_leaf, insert, is_at_or_below, look_up, remove},
     validation,
 };
@@ -195,12 +196,10 @@ impl Document {
 
 /// What must fit together in force, whoever said which part.
 fn check(document: &Document) -> Result<(), Problem> {
-    let password = document
-        .typed_settings()
-        .policies
-        .and_then(|policies| policies.password)
-        .unwrap_or_default();
-    if let Some(why) = password::unsatisfiable(&password) {
+    let settings = document.typed_settings();
+    let function = settings.hash_function.unwrap_or(HashFunction::Argon2);
+    let password = settings.policies.and_then(|policies| policies.password).unwrap_or_default();
+    if let Some(why) = password::unsatisfiable(&password, function) {
         return Err(Problem::terminal(
             Reason::PolicyUnsatisfiable,
             format!(

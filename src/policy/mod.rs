@@ -7,6 +7,7 @@ pub mod claim;
 mod class;
 pub mod composites;
 pub mod effective;
+pub mod fingerprint;
 pub mod grant;
 pub mod ledger;
 pub mod password;

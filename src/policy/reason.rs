@@ -68,6 +68,8 @@ reasons! {
     InvalidObject,
     /// No password could satisfy the policy that tenant and profile make together: change what the message names.
     PolicyUnsatisfiable,
+    /// The password may not be set: the message says what it must have. Put another one into its Secret.
+    PasswordRejected,
     /// A key would have to be published for longer than it is in use: shorten publishBefore or lengthen
     /// rotationPeriod, in the Tenant or its profile.
     PublishBeforeTooLong,

@@ -121,6 +121,24 @@ fn passwords(cases: &mut Vec<Case>) {
         let path = "spec.settings.policies.password.max";
         refuse(cases, path, "no password could satisfy it", with(&policy));
     }
+    accept(cases, with(&json!({"customChars": " !\u{a0}é𝒳"})));
+    for custom in ["!\n", "\t", "\u{7f}!", "!\u{85}?"] {
+        let path = "spec.settings.policies.password.customChars";
+        refuse(cases, path, r"match '^\P{Cc}*$'", with(&json!({"customChars": custom})));
+    }
+    let hashed_by = |function: &str, policy: &Value| {
+        tenant(json!({"settings": {"hashFunction": function, "policies": {"password": policy}}}))
+    };
+    accept(cases, tenant(json!({"settings": {"hashFunction": "bcrypt", "policies": {}}})));
+    for policy in [json!({}), json!({"min": 72, "lowerCase": 32, "upperCase": 32, "number": 8})] {
+        accept(cases, hashed_by("bcrypt", &policy));
+    }
+    for policy in [json!({"min": 73}), json!({"lowerCase": 32, "upperCase": 32, "number": 9})] {
+        accept(cases, hashed_by("argon2", &policy));
+        accept(cases, with(&policy));
+        let path = "spec.settings.policies.password";
+        refuse(cases, path, "at most 72 with hashFunction bcrypt", hashed_by("bcrypt", &policy));
+    }
 }
 
 fn keystores(cases: &mut Vec<Case>) {
