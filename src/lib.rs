@@ -1,7 +1,7 @@
 //! Keyreeve: identity tenants as Kubernetes resources.
 //!
 //! The modules, from the top down; arrows between them point down only:
-//! [`cli`] → [`controller`] → [`store`], [`keystore`] → [`policy`] → [`api`]. [`telemetry`]
+//! [`cli`] → [`controller`] → [`store`], [`keystore`], [`password`] → [`policy`] → [`api`]. [`telemetry`]
 //! stands beside them: the command starts it, the controllers feed it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -9,6 +9,7 @@ pub mod api;
 pub mod cli;
 pub mod controller;
 pub mod keystore;
+pub mod password;
 pub mod policy;
 pub mod store;
 pub mod telemetry;

@@ -16,8 +16,7 @@ impl Fingerprint {
     /// Of a key's id, which has no `:`, and an HMAC under that key.
     #[must_use]
     pub fn new(key_id: &str, hmac: &[u8]) -> Self {
-        let hmac: String = hmac.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("{key_id}:{hmac}"))
+        Self(format!("{key_id}:{}", base16ct::lower::encode_string(hmac)))
     }
 
     /// Under which key it was made.
