@@ -201,6 +201,7 @@ async fn a_caller_that_has_lost_interest_frees_no_place_before_the_work_is_done(
 #[tokio::test]
 async fn a_computation_that_breaks_off_frees_its_place() {
     let hasher = Hasher::new(0);
+    assert_eq!(hasher.places.available_permits(), 1);
     let broken = hasher.compute(|_| std::panic::resume_unwind(Box::new("no word of it"))).await;
     assert_eq!(broken, Err::<(), _>(HashError::Interrupted));
     assert!(hasher.hash(text("password"), HashFunction::Argon2).await.is_ok());

@@ -55,12 +55,12 @@ fn a_password_has_what_the_policy_asks_for() {
 
 #[test]
 fn all_broken_rules_are_told_in_one_sentence_that_has_nothing_of_the_password() {
-    let tenant = policy(0, 12, 1, 1, 3, "!");
+    let tenant = policy(0, 12, 1, 2, 3, "!");
     let says = refusal(&tenant, HashFunction::Argon2, "qqq\u{7}").unwrap();
     assert_eq!(
         says,
         "the password must have at least 12 characters (settings.policies.password.min), \
-         at least 1 upper-case letter (settings.policies.password.upperCase), \
+         at least 2 upper-case letters (settings.policies.password.upperCase), \
          at least 3 digits (settings.policies.password.number), \
          at least one of \"!\" (settings.policies.password.customChars) and no control characters"
     );

@@ -101,6 +101,16 @@ fn of_the_custom_characters_the_one_with_the_least_trouble_is_taken() {
 }
 
 #[test]
+fn the_custom_character_stands_at_any_place_inside() {
+    for (length, expected) in [(1, vec![0]), (2, vec![0, 1]), (3, vec![1]), (5, vec![1, 2, 3])] {
+        let tenant = policy(0, 0, 0, 0, 0, " ");
+        let places: BTreeSet<_> =
+            (0..64).filter_map(|seed| of(&tenant, length, seed).find(' ')).collect();
+        assert_eq!(places, expected.into_iter().collect(), "{length}");
+    }
+}
+
+#[test]
 fn every_character_is_as_likely_as_any_other_in_every_place() {
     const PASSWORDS: usize = 62 * 100;
     // Half of each password is of letters and digits that are asked for.

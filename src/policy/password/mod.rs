@@ -35,9 +35,8 @@ pub const MAX_BYTES_OF_BCRYPT: usize = 72;
 #[must_use]
 pub fn unsatisfiable(policy: &PasswordPolicy, function: HashFunction) -> Option<String> {
     let rules = Rules::of(policy, function);
-    let Some(shortest) =
-        rules.shortest().into_iter().min_by_key(|one| (one.characters, one.bytes()))
-    else {
+    // What has the fewest bytes has the fewest characters, too: letters and digits have one each.
+    let Some(shortest) = rules.shortest().into_iter().min_by_key(Shortest::bytes) else {
         return Some(
             "one of customChars is needed, and all of them are control characters, which no password may have"
                 .into(),
