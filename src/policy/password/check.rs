@@ -65,7 +65,7 @@ fn broken(rules: &Rules<'_>, password: &str) -> Vec<String> {
     }
     if password.contains(char::is_control) {
         let whence = if password.ends_with(['\n', '\r']) {
-            ": the line break at its end is of `echo` or an editor; `printf %s` and `kubectl create secret generic \
+            ": the line break at its end comes from `echo` or an editor; `printf %s` and `kubectl create secret generic \
              --from-literal` add none"
         } else {
             ""
