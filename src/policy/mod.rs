@@ -7,13 +7,17 @@ pub mod claim;
 mod class;
 pub mod composites;
 pub mod effective;
+pub mod email;
 pub mod grant;
 pub mod ledger;
 pub mod password;
+mod precis;
 mod reason;
 pub mod rotation;
 pub mod short_id;
 pub mod subscription;
+pub mod username;
 
 pub use class::{Class, Problem, Support};
+pub use precis::Unfit;
 pub use reason::Reason;
