@@ -4,12 +4,14 @@
 //! what it says. Whatever may be refused says so as a [`Problem`].
 
 pub mod claim;
+pub mod claims;
 mod class;
 pub mod composites;
 pub mod effective;
 pub mod email;
 pub mod grant;
 pub mod ledger;
+pub mod own_rules;
 pub mod password;
 mod precis;
 mod reason;
