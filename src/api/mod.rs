@@ -40,8 +40,8 @@ pub use tenant::{
     TenantSpec, TenantStatus,
 };
 pub use user::{
-    AuthenticationProvider, Credential, GeneratedPassword, PasswordSource, RequiredAction,
-    ResolvedRole, SecretKeyReference, User, UserSpec, UserStatus,
+    AuthenticationProvider, Credential, GeneratedPassword, PasswordSource, RESERVED_CLAIMS,
+    RequiredAction, ResolvedRole, SecretKeyReference, User, UserSpec, UserStatus,
 };
 
 /// The API group of all five kinds.

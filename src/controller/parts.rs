@@ -97,13 +97,7 @@ impl Role {
                 }
             })
             .collect();
-        Err(Problem::terminal(
-            Reason::RoleCycle,
-            format!(
-                "{FIELD}: roles contain each other in a circle: {}. Take one of them out of another's composites",
-                named.join(" → ")
-            ),
-        ))
+        Err(composites::circle(&named))
     }
 }
 

@@ -18,8 +18,8 @@ use super::{
     view::View,
 };
 use crate::{
-    api::{TenantProfile, TenantSpec},
-    policy::{Problem, Reason, effective},
+    api::TenantProfile,
+    policy::{Problem, Reason, own_rules},
 };
 
 impl Linked for TenantProfile {
@@ -52,7 +52,7 @@ impl Controlled for TenantProfile {
         ]);
         Ok(Outcome {
             status,
-            verdict: broken.map_or_else(|| self.verdict(id, context), Verdict::NotReady),
+            verdict: broken.map_or_else(|| self.verdict(context), Verdict::NotReady),
             also: Some(Vec::new()),
             notices: Vec::new(),
             look_again,
@@ -66,22 +66,14 @@ impl Controlled for TenantProfile {
 
 impl TenantProfile {
     /// Whether a tenant that sets nothing can use it.
-    fn verdict(&self, id: &ObjectId, context: &Context) -> Verdict {
-        let decided = effective::decide(effective::Inputs {
-            tenant: &TenantSpec::default(),
-            profile: Some((&id.name, &self.spec)),
-            found: None,
-            support: &|path: &str, value: &Value| context.store.support(path, value),
-        });
-        match decided {
-            Ok(_) => Verdict::Ready {
+    fn verdict(&self, context: &Context) -> Verdict {
+        let support = |path: &str, value: &Value| context.store.support(path, value);
+        match own_rules::profile(&self.spec, &support) {
+            Ok(()) => Verdict::Ready {
                 reason: Reason::Accepted,
                 message: "tenants can use this profile".into(),
             },
-            Err(problem) => Verdict::NotReady(Problem {
-                message: format!("a tenant that sets nothing cannot use this profile: {problem}"),
-                ..problem
-            }),
+            Err(problem) => Verdict::NotReady(problem),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, hash::Hash};
 
-use super::Problem;
+use super::{Problem, Reason};
 
 /// The circle that leads from an object back to itself, if there is one: the object, what leads on, and the
 /// object again. `parts` are its own; `parts_of` says those of the others, none of one that is not there.
@@ -36,6 +36,18 @@ pub fn cycle<Id: Clone + Ord + Hash>(
     None
 }
 
+/// What a circle is told by: the names along it, from a Role back to itself.
+#[must_use]
+pub fn circle(names: &[String]) -> Problem {
+    Problem::terminal(
+        Reason::RoleCycle,
+        format!(
+            "spec.composites: roles contain each other in a circle: {}. Take one of them out of another's composites",
+            names.join(" → ")
+        ),
+    )
+}
+
 /// One problem that names all that is missing, if anything is.
 #[must_use]
 pub fn waiting_for(missing: &[Problem]) -> Option<Problem> {
@@ -51,7 +63,6 @@ pub fn waiting_for(missing: &[Problem]) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Reason;
 
     fn found(edges: &[(char, &str)], start: char) -> Option<String> {
         let parts_of = |id: &char| -> Vec<char> {

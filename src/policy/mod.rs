@@ -4,17 +4,23 @@
 //! what it says. Whatever may be refused says so as a [`Problem`].
 
 pub mod claim;
+pub mod claims;
 mod class;
 pub mod composites;
 pub mod effective;
+pub mod email;
 pub mod fingerprint;
 pub mod grant;
 pub mod ledger;
+pub mod own_rules;
 pub mod password;
+mod precis;
 mod reason;
 pub mod rotation;
 pub mod short_id;
 pub mod subscription;
+pub mod username;
 
 pub use class::{Class, Problem, Support};
+pub use precis::Unfit;
 pub use reason::Reason;

@@ -62,7 +62,8 @@ reasons! {
     /// The name is taken in the store: the message says what to do, and by whom it is taken if that is in the
     /// same Kubernetes namespace or another owner.
     Conflict,
-    /// The object is older than its schema and breaks a rule of it: edit the field that the message names.
+    /// The object breaks a rule that its schema cannot state, or that is newer than the object: edit the field that
+    /// the message names.
     InvalidSpec,
     /// The object cannot be read at all: edit the field that the message names.
     InvalidObject,

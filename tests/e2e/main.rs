@@ -15,6 +15,7 @@
 mod adoption;
 mod bundle;
 mod chart;
+mod claims;
 mod clock;
 mod conflict;
 mod deletion;
@@ -26,6 +27,7 @@ mod keystore;
 mod kill;
 mod namespace;
 mod namespace_tenant;
+mod own_rules;
 mod pod_security;
 mod process;
 mod profile;
