@@ -27,7 +27,7 @@ pub(crate) fn mark(key: &Key) -> Mark {
 
 /// A state to reach, with its sample mark and no memo.
 pub(crate) fn desired(state: State) -> Desired {
-    Desired { mark: mark(&state.key()), state, memo: Value::Null }
+    Desired::new(state.clone(), mark(&state.key()), Value::Null)
 }
 
 pub(crate) fn tenant(id: &str) -> State {
@@ -155,6 +155,7 @@ fn rich_user() -> UserState {
         username: "ada".into(),
         id: "6f1c1f0e-0b1a-4c57-9d5c-2f0f6a1f9a11".into(),
         email: Some("ada@acme.example".into()),
+        email_key: Some("ada@acme.example".into()),
         email_verified: true,
         first_name: Some(TEXT.into()),
         last_name: Some(String::new()),

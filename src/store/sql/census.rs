@@ -26,5 +26,9 @@ pub async fn take(conn: &mut SqliteConnection, tenant: &str) -> Result<Census, E
         .await?;
     let administrator =
         sqlx::query_scalar(ADMINISTRATOR).bind(tenant).fetch_one(&mut *conn).await?;
-    Ok(Census { users: u64::try_from(users).unwrap_or_default(), administrator })
+    Ok(Census {
+        users: u64::try_from(users).unwrap_or_default(),
+        administrator,
+        ..Census::default()
+    })
 }

@@ -27,6 +27,7 @@ mod users;
 use async_trait::async_trait;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqlitePool};
+use zeroize::Zeroizing;
 
 use self::{file::StoreFile, row::Row, table::Table};
 use super::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
@@ -64,6 +65,14 @@ impl Store for SqliteStore {
         };
         tx.rollback().await?;
         Ok(record)
+    }
+
+    async fn last_passwords(
+        &self,
+        _key: &Key,
+        _number: usize,
+    ) -> Result<Vec<Zeroizing<String>>, Error> {
+        Ok(Vec::new())
     }
 
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error> {

@@ -100,6 +100,7 @@ impl Row {
             mark: self.mark,
             memo: self.memo.as_json().unwrap_or_default(),
             drifted,
+            credentials: Vec::new(),
         })
     }
 

@@ -50,6 +50,7 @@ pub(super) fn state(
         username: username.into(),
         id: cells.text(),
         email: cells.option(),
+        email_key: None,
         email_verified: cells.flag(),
         first_name: cells.option(),
         last_name: cells.option(),
