@@ -54,7 +54,9 @@ pub trait Store: Send + Sync {
         number: usize,
     ) -> Result<Vec<Zeroizing<String>>, Error>;
 
-    /// Brings the store to this state, all or nothing, and writes only what differs.
+    /// Brings the store to this state, all or nothing, and writes only what differs. With a password
+    /// it always writes: the password takes the place of the one before, which is remembered as far as
+    /// [`NewPassword::remembered`] says.
     ///
     /// # Errors
     /// [`Error::Raced`] when what the store has no longer is as `expected`; [`Error::LimitReached`]
@@ -97,7 +99,8 @@ pub struct Desired {
     pub mark: Mark,
     /// What the operator wants to find again with the mark; the store does not look into it.
     pub memo: Value,
-    /// For a user: the password to set with it. None leaves the one that is there.
+    /// For a user: the password to set with it. None leaves the one that is there. Other kinds have no
+    /// password: for them it is ignored.
     pub password: Option<NewPassword>,
     /// The plan's limits, which this must not exceed more than it did before.
     pub limits: Limits,
