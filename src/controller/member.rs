@@ -115,7 +115,7 @@ impl Found {
 
     /// Brings the store to this state.
     pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, Problem> {
-        let desired = Desired { state, mark: self.mark.clone(), memo: self.memo.write() };
+        let desired = Desired::new(state, self.mark.clone(), self.memo.write());
         let expected = Expected::as_observed(self.record.as_ref());
         Ok(context.store.apply(&desired, &expected).await?)
     }

@@ -56,6 +56,12 @@ reasons! {
     RoleCycle,
     /// The tenant's plan does not have this: the message names the feature. Change the plan, or delete the object.
     NotInPlan,
+    /// The plan's limit is reached: the message names it. It is let in when one that counts is deleted or the limit is
+    /// raised, in the TenantProfile's planDetails; or delete this object.
+    QuotaExceeded,
+    /// There are more than the plan allows, because its limit was lowered: nobody is evicted, and nobody is let in.
+    /// Delete some, or raise the limit that the message names.
+    OverLimit,
     /// What is referred to in another Kubernetes namespace is not there, or its allowedFrom does not name
     /// this namespace: ask its owner. What was in force stays in force.
     NotAllowed,

@@ -1,5 +1,6 @@
 //! What can go wrong with a store, and what is to be done about it.
 
+use super::Counted;
 use crate::policy::{Class, Problem, Reason};
 
 /// A call to a store failed.
@@ -14,6 +15,17 @@ pub enum Error {
     /// Something that this state refers to is not in the store yet.
     #[error("the store does not have {0} yet")]
     Missing(String),
+    /// Another user of the tenant has what must be unique: the field, as people call it.
+    #[error("another user of the tenant has this {0}")]
+    Taken(&'static str),
+    /// It would be more than the plan allows.
+    #[error("the plan allows {limit} {counted} (planDetails.{}), and there are as many", counted.limit())]
+    LimitReached {
+        /// Of what.
+        counted: Counted,
+        /// How many there may be.
+        limit: u64,
+    },
     /// The store refuses this state, and will refuse it again.
     #[error("the store refuses it: {0}")]
     Refused(String),
@@ -26,7 +38,8 @@ impl Error {
         match self {
             // What is missing was there for all that is known, so nothing tells of its coming.
             Self::Unavailable(_) | Self::Raced | Self::Missing(_) => Class::Transient,
-            Self::Refused(_) => Class::Terminal,
+            // When a seat or a name becomes free, whoever waits for it is woken.
+            Self::Refused(_) | Self::Taken(_) | Self::LimitReached { .. } => Class::Terminal,
         }
     }
 
@@ -37,6 +50,8 @@ impl Error {
             Self::Unavailable(_) => Reason::StoreUnavailable,
             Self::Raced => Reason::StoreChanged,
             Self::Missing(_) => Reason::StoreDependencyMissing,
+            Self::Taken(_) => Reason::Conflict,
+            Self::LimitReached { .. } => Reason::QuotaExceeded,
             Self::Refused(_) => Reason::RefusedByStore,
         }
     }

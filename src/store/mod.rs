@@ -11,16 +11,21 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+mod limits;
 mod model;
 pub mod sql;
 mod url;
 
 pub use error::{Error, OpenError};
-pub use model::{Key, NamespaceState, Record, RoleName, RoleState, State, TenantState, UserState};
+pub use limits::{Counted, Counts, Limits};
+pub use model::{
+    Key, NamespaceState, NewPassword, Record, RoleName, RoleState, State, TenantState, UserState,
+};
 pub use url::StoreUrl;
 
 use crate::policy::Support;
@@ -41,25 +46,39 @@ pub trait Store: Send + Sync {
     /// What the store has under this key, if anything. Reads only.
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error>;
 
-    /// Brings the store to this state, all or nothing, and writes only what differs.
+    /// The hashes of a user's last passwords, the current one first, at most so many: what is kept
+    /// of them, to see that none is used again. Reads only.
+    async fn last_passwords(
+        &self,
+        key: &Key,
+        number: usize,
+    ) -> Result<Vec<Zeroizing<String>>, Error>;
+
+    /// Brings the store to this state, all or nothing, and writes only what differs. With a password
+    /// it always writes: the password takes the place of the one before, which is remembered as far as
+    /// [`NewPassword::remembered`] says.
     ///
     /// # Errors
-    /// [`Error::Raced`] when what the store has no longer is as `expected`.
+    /// [`Error::Raced`] when what the store has no longer is as `expected`; [`Error::LimitReached`]
+    /// when it would raise a count above its limit; [`Error::Taken`] when another user of the tenant
+    /// has the email address or id.
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error>;
 
     /// Removes what the store has under this key with all that is in it, if it
     /// carries exactly this mark.
     async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error>;
 
-    /// Counts who is in a tenant, whoever made them. Reads only.
+    /// Counts who and what is in a tenant. Reads only.
     async fn census(&self, tenant: &str) -> Result<Census, Error>;
 }
 
 /// Who is in a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// How many users there are.
+    /// How many users there are, whoever made them.
     pub users: u64,
+    /// What of it counts against the plan's limits: what carries a mark.
+    pub counts: Counts,
     /// Of the users who hold an administrator role, directly or through composites, the first by name.
     pub administrator: Option<String>,
 }
@@ -80,6 +99,19 @@ pub struct Desired {
     pub mark: Mark,
     /// What the operator wants to find again with the mark; the store does not look into it.
     pub memo: Value,
+    /// For a user: the password to set with it. None leaves the one that is there. Other kinds have no
+    /// password: for them it is ignored.
+    pub password: Option<NewPassword>,
+    /// The plan's limits, which this must not exceed more than it did before.
+    pub limits: Limits,
+}
+
+impl Desired {
+    /// A state with its mark and memo, without limits and without a password to set.
+    #[must_use]
+    pub fn new(state: State, mark: Mark, memo: Value) -> Self {
+        Self { state, mark, memo, password: None, limits: Limits::default() }
+    }
 }
 
 /// What must be in the store for an [`Store::apply`] to go ahead.
@@ -111,6 +143,7 @@ pub enum Applied {
     /// It was not there.
     Created,
     /// It was there and differed in these fields (column names; JSON columns by path, such as `settings.ttl.session`).
+    /// A password that was set is the field `password`.
     Updated(Vec<String>),
     /// It was there as desired: nothing was written.
     Unchanged,

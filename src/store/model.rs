@@ -2,13 +2,15 @@
 //! there, and the mark that says whose each is. (The fifth kind, TenantProfile,
 //! is not in the store: what it gave a tenant is in the tenant's state.)
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 use super::{Kind, Mark};
-use crate::api::{AccessRule, AuthenticationProvider, Organization, RequiredAction};
+use crate::api::{AccessRule, AuthenticationProvider, Credential, Organization, RequiredAction};
 
 /// Where something is in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +67,27 @@ pub struct Record {
     pub memo: Value,
     /// Whether another hand changed the state since the operator wrote it last.
     pub drifted: bool,
+    /// What a user can log in with: metadata, never a secret.
+    pub credentials: Vec<Credential>,
+}
+
+/// A password to set, hashed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewPassword {
+    /// The hash, as a PHC string or in bcrypt's own form.
+    pub hash: Zeroizing<String>,
+    /// The algorithm: `argon2id` or `bcrypt`.
+    pub algorithm: &'static str,
+    /// When it is set.
+    pub created_at: Timestamp,
+    /// How many passwords are remembered, this one among them; 0 and 1 remember none before it.
+    pub remembered: usize,
+}
+
+impl fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewPassword").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
 }
 
 /// The state of one object.
@@ -174,6 +197,8 @@ pub struct UserState {
     pub id: String,
     /// The email address.
     pub email: Option<String>,
+    /// The form in which email addresses are compared: unique in the tenant.
+    pub email_key: Option<String>,
     /// Whether it counts as verified.
     pub email_verified: bool,
     /// The first name.

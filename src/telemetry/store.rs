@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::Metrics;
 use crate::{
@@ -63,6 +64,16 @@ impl Store for Measured {
             result,
             |record| if record.is_some() { "found" } else { "absent" },
         )
+    }
+
+    async fn last_passwords(
+        &self,
+        key: &Key,
+        number: usize,
+    ) -> Result<Vec<Zeroizing<String>>, Error> {
+        let began = Instant::now();
+        let result = self.store.last_passwords(key, number).await;
+        self.count("last_passwords", began, result, |_| "found")
     }
 
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error> {

@@ -153,7 +153,7 @@ impl Controlled for Tenant {
         memo.remember(&document);
 
         // Apply.
-        let desired = Desired { state: State::Tenant(state.clone()), mark, memo: memo.write() };
+        let desired = Desired::new(State::Tenant(state.clone()), mark, memo.write());
         let expected = Expected::as_observed(record.as_ref());
         let applied = match context.store.apply(&desired, &expected).await {
             Ok(applied) => applied,
@@ -315,6 +315,7 @@ impl Tenant {
                 .and_then(|users| u64::try_from(users).ok())
                 .unwrap_or_default(),
             administrator: status.admin_username.clone(),
+            counts: census.counts,
         };
         if status.user_count.is_none() || told == census {
             return Ok((census, None));

@@ -191,13 +191,3 @@ pub(crate) async fn missing_references(backend: &impl Backend) {
     )
     .await;
 }
-
-pub(crate) async fn one_id_for_one_user(backend: &impl Backend) {
-    let store = backend.store();
-    create(&*store, &samples::tenant("acme")).await;
-    create(&*store, &samples::user("acme", "ada", None)).await;
-    let State::User(mut bob) = samples::user("acme", "bob", None) else { unreachable!() };
-    bob.id = "id-of-ada".into();
-    let desired = desired(State::User(bob));
-    assert_fails!(store.apply(&desired, &Expected::Absent).await, Error::Refused(_));
-}

@@ -3,7 +3,9 @@
 use futures::future::join_all;
 
 use super::{Backend, assert_fails, create, observed, samples};
-use crate::store::{Applied, Error, Expected, conformance::samples::desired};
+use crate::store::{
+    Applied, Counted, Desired, Error, Expected, Limits, conformance::samples::desired,
+};
 
 pub(crate) async fn fifty_tenants(backend: &impl Backend) {
     let states: Vec<_> = (0..50).map(|n| samples::tenant(&format!("tenant-{n}"))).collect();
@@ -34,6 +36,27 @@ pub(crate) async fn one_tenant_twenty_times(backend: &impl Backend) {
         }
     }
     assert_eq!(created, 1);
+}
+
+pub(crate) async fn forty_users_for_ten_seats(backend: &impl Backend) {
+    create(&*backend.store(), &samples::tenant("acme")).await;
+    let limits = Limits { users: Some(10), ..Limits::default() };
+    let tasks = (0..40).map(|n| {
+        let user = samples::user("acme", &format!("user-{n}"), None);
+        let (store, desired) = (backend.store(), Desired { limits, ..desired(user) });
+        tokio::spawn(async move { store.apply(&desired, &Expected::Absent).await })
+    });
+    let mut created = 0;
+    for applied in join_all(tasks).await {
+        match applied.unwrap() {
+            Ok(Applied::Created) => created += 1,
+            Err(Error::LimitReached { counted: Counted::Users, limit: 10 }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(created, 10);
+    let census = backend.store().census("acme").await.unwrap();
+    assert_eq!((census.users, census.counts.users), (10, 10));
 }
 
 pub(crate) async fn an_outage_heals(backend: &impl Backend) {

@@ -6,12 +6,16 @@
 // This is test code, though it has no `#[test]` of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub(crate) mod administrators;
 pub(crate) mod applying;
 pub(crate) mod concurrency;
 pub(crate) mod deleting;
 pub(crate) mod drift;
+pub(crate) mod limits;
+pub(crate) mod passwords;
 pub(crate) mod relations;
 pub(crate) mod samples;
+pub(crate) mod unique;
 
 use std::sync::Arc;
 
@@ -40,6 +44,12 @@ pub(crate) trait Backend: Sized + Send + Sync {
     async fn give(&self, holder: &Key, role: &RoleName);
     /// Another hand takes it away.
     async fn take(&self, holder: &Key, role: &RoleName);
+    /// Another hand makes those who hold a role administrators.
+    async fn appoint(&self, role: &Key);
+    /// Another hand gives a user this email address, and says nothing of how it is compared.
+    async fn give_email(&self, user: &Key, email: &str);
+    /// A user sets a password at the identity provider, which keeps this hash.
+    async fn change_password(&self, user: &Key, hash: &str);
     /// All roles that a user holds or a role contains, as another hand sees them, sorted.
     async fn held(&self, holder: &Key) -> Vec<RoleName>;
     /// The store can no longer be written to.
@@ -54,7 +64,7 @@ macro_rules! conformance {
         crate::store::conformance::conformance! { $backend;
             applying: created_then_unchanged, nothing_is_written_twice, observed_as_applied,
                 rich_to_poor_and_back, updates_name_their_fields, mark_and_memo_are_updates,
-                memo_survives, only_what_is_expected, missing_references, one_id_for_one_user;
+                memo_survives, only_what_is_expected, missing_references;
             drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
                 a_removed_one_is_absent, made_by_hand_is_unmarked;
             relations: none_leaves_all_alone, some_rules_over_marked_roles_only,
@@ -62,7 +72,17 @@ macro_rules! conformance {
                 the_census_counts_everybody;
             deleting: removes_only_its_own, a_tenant_takes_all_with_it,
                 a_namespace_takes_its_roles;
-            concurrency: fifty_tenants, one_tenant_twenty_times, an_outage_heals;
+            passwords: set_with_a_new_user, set_later, another_ones_stays_as_it_is,
+                former_ones_are_remembered, fewer_are_remembered, nothing_is_set_by_a_refused_apply,
+                passwords_go_with_their_user, only_users_have_passwords;
+            limits: a_limit_holds_back_the_next, a_lowered_limit_evicts_nobody,
+                only_what_is_marked_counts, what_raises_nothing_goes_on,
+                each_tenant_has_its_own_counts, the_census_tells_what_counts;
+            administrators: by_their_roles, by_what_their_roles_become;
+            unique: one_id_for_one_user, one_email_address_for_one_user,
+                an_address_given_by_another_hand, addresses_become_free;
+            concurrency: fifty_tenants, one_tenant_twenty_times, forty_users_for_ten_seats,
+                an_outage_heals;
         }
     };
     ($backend:ty; $($module:ident: $($case:ident),+;)+) => {

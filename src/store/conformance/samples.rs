@@ -27,7 +27,8 @@ pub(crate) fn mark(key: &Key) -> Mark {
 
 /// A state to reach, with its sample mark and no memo.
 pub(crate) fn desired(state: State) -> Desired {
-    Desired { mark: mark(&state.key()), state, memo: Value::Null }
+    let mark = mark(&state.key());
+    Desired::new(state, mark, Value::Null)
 }
 
 pub(crate) fn tenant(id: &str) -> State {
@@ -51,6 +52,13 @@ pub(crate) fn role(tenant: &str, role: &RoleName, composites: Option<&[RoleName]
         rules: Vec::new(),
         composites: composites.map(<[_]>::to_vec),
     })
+}
+
+/// A tenant-wide role that makes administrators.
+pub(crate) fn administrator(tenant: &str, name: &str) -> State {
+    let State::Role(mut state) = role(tenant, &wide(name), None) else { unreachable!() };
+    state.administrator = true;
+    State::Role(state)
 }
 
 pub(crate) fn user(tenant: &str, username: &str, roles: Option<&[RoleName]>) -> State {
@@ -154,7 +162,8 @@ fn rich_user() -> UserState {
         tenant_id: "acme".into(),
         username: "ada".into(),
         id: "6f1c1f0e-0b1a-4c57-9d5c-2f0f6a1f9a11".into(),
-        email: Some("ada@acme.example".into()),
+        email: Some("Ada@Acme.example".into()),
+        email_key: Some("ada@acme.example".into()),
         email_verified: true,
         first_name: Some(TEXT.into()),
         last_name: Some(String::new()),

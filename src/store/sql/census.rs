@@ -1,30 +1,73 @@
-//! Who is in a tenant: counted, not listed.
+//! Who and what is in a tenant: counted, not listed.
 
-use sqlx::SqliteConnection;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::super::{Census, Error};
+use super::table::Table;
+use crate::store::{Census, Counted, Counts, Error, Kind};
 
+/// The beginning of a statement: `administrators` are the users of tenant `$1` who hold an
+/// administrator role, directly or through composites, whoever made any of them. It goes from
+/// the roles to those who hold them, because few users are administrators.
+///
 /// UNION, not UNION ALL: a cycle of composites, made by hand, ends.
-const ADMINISTRATOR: &str = "
-    WITH RECURSIVE held (username, namespace, name) AS (
-        SELECT username, role_namespace, role_name FROM user_roles WHERE tenant_id = $1
+const ADMINISTRATORS: &str = "
+    WITH RECURSIVE administering (namespace, name) AS (
+        SELECT namespace, name FROM roles WHERE tenant_id = $1 AND administrator
         UNION
-        SELECT held.username, part.role_namespace, part.role_name
-        FROM held JOIN role_composites AS part
-            ON part.tenant_id = $1 AND part.namespace = held.namespace AND part.name = held.name
-    )
-    SELECT min(held.username)
-    FROM held JOIN roles
-        ON roles.tenant_id = $1 AND roles.namespace = held.namespace AND roles.name = held.name
-    WHERE roles.administrator";
+        SELECT whole.namespace, whole.name
+        FROM administering AS part JOIN role_composites AS whole
+            ON whole.tenant_id = $1 AND whole.role_namespace = part.namespace AND whole.role_name = part.name
+    ), administrators (username) AS (
+        SELECT holder.username
+        FROM administering AS role JOIN user_roles AS holder
+            ON holder.tenant_id = $1 AND holder.role_namespace = role.namespace AND holder.role_name = role.name
+    )";
 
-/// Counts the users of a tenant and finds its first administrator.
-pub async fn take(conn: &mut SqliteConnection, tenant: &str) -> Result<Census, Error> {
-    let users: i64 = sqlx::query_scalar("SELECT count(*) FROM users WHERE tenant_id = $1")
-        .bind(tenant)
+/// Counts what is in a tenant, and finds its first administrator.
+pub(super) async fn take(conn: &mut SqliteConnection, tenant: &str) -> Result<Census, Error> {
+    let users =
+        number(conn, tenant, "SELECT count(*) FROM users WHERE tenant_id = $1".into()).await?;
+    let administrator = format!("{ADMINISTRATORS} SELECT min(username) FROM administrators");
+    let administrator = sqlx::query_scalar(AssertSqlSafe(administrator))
+        .bind(tenant.to_owned())
         .fetch_one(&mut *conn)
         .await?;
-    let administrator =
-        sqlx::query_scalar(ADMINISTRATOR).bind(tenant).fetch_one(&mut *conn).await?;
-    Ok(Census { users: u64::try_from(users).unwrap_or_default(), administrator })
+    Ok(Census { users, counts: count(conn, tenant, &Counted::ALL).await?, administrator })
+}
+
+/// Counts these in a tenant, of each what carries a mark; the others are 0.
+pub(super) async fn count(
+    conn: &mut SqliteConnection,
+    tenant: &str,
+    counted: &[Counted],
+) -> Result<Counts, Error> {
+    let mut counts = Counts::default();
+    for counted in counted {
+        let (count, sql) = match counted {
+            Counted::Users => (&mut counts.users, marked(Kind::User)),
+            Counted::Namespaces => (&mut counts.namespaces, marked(Kind::Namespace)),
+            Counted::Roles => (&mut counts.roles, marked(Kind::Role)),
+            Counted::Administrators => (&mut counts.administrators, marked_administrators()),
+        };
+        *count = number(conn, tenant, sql).await?;
+    }
+    Ok(counts)
+}
+
+fn marked(kind: Kind) -> String {
+    format!("SELECT count(mark_owner) FROM {} WHERE tenant_id = $1", Table::of(kind).name)
+}
+
+fn marked_administrators() -> String {
+    format!(
+        "{ADMINISTRATORS} SELECT count(mark_owner) FROM users \
+         WHERE tenant_id = $1 AND username IN (SELECT username FROM administrators)"
+    )
+}
+
+/// The number that a statement about a tenant counts.
+async fn number(conn: &mut SqliteConnection, tenant: &str, sql: String) -> Result<u64, Error> {
+    let number: i64 =
+        sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant.to_owned()).fetch_one(conn).await?;
+    Ok(u64::try_from(number).unwrap_or_default())
 }

@@ -6,6 +6,7 @@ use std::io;
 
 use sqlx::error::DatabaseError;
 
+use super::emails;
 use crate::store::Error;
 
 /// A cause, and what to do about it.
@@ -23,10 +24,14 @@ impl Explained {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         // Extended result codes: of the primary key, any other unique index, a foreign key, too big.
-        match error.as_database_error().and_then(code) {
+        let database = error.as_database_error();
+        let message = database.map(DatabaseError::message).unwrap_or_default();
+        match database.and_then(code) {
             // The row was not there a moment ago, or what it refers to was.
             Some(1555 | 787) => Self::Raced,
-            Some(2067) => Self::Refused("another user of the tenant has the same id".into()),
+            // It ends in the last column of the index.
+            Some(2067) if message.ends_with("users.email_key") => Self::Taken(emails::FIELD),
+            Some(2067) if message.ends_with("users.id") => Self::Taken("id"),
             Some(18) => Self::Refused("it is too big for the database".into()),
             _ => explain(&error).into(),
         }

@@ -7,14 +7,19 @@
 //! `v1_*` (docs/store-schema.md).
 //!
 //! From the file to the state: `file` and `open`, then `row` with its `cell`s,
-//! `relations` between rows, and one file a kind with its `table`.
+//! `relations` between rows, and one file a kind with its `table`. A `change` writes
+//! a row and what is beside it: `passwords`; `emails` and `limits` may hold it back.
 
 mod cell;
 mod census;
+mod change;
+mod emails;
 mod errors;
 mod file;
+mod limits;
 mod namespaces;
 mod open;
+mod passwords;
 mod relations;
 mod roles;
 mod row;
@@ -26,9 +31,10 @@ mod users;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqlitePool};
+use sqlx::{AssertSqlSafe, sqlite::SqlitePool};
+use zeroize::Zeroizing;
 
-use self::{file::StoreFile, row::Row, table::Table};
+use self::{change::Change, file::StoreFile, row::Row, table::Table};
 use super::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
 use crate::policy::Support;
 
@@ -64,6 +70,15 @@ impl Store for SqliteStore {
         };
         tx.rollback().await?;
         Ok(record)
+    }
+
+    async fn last_passwords(
+        &self,
+        key: &Key,
+        number: usize,
+    ) -> Result<Vec<Zeroizing<String>>, Error> {
+        self.file.check()?;
+        passwords::last(&mut *self.readers.acquire().await?, key, number).await
     }
 
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error> {
@@ -107,73 +122,10 @@ impl Store for SqliteStore {
 
     async fn census(&self, tenant: &str) -> Result<Census, Error> {
         self.file.check()?;
-        census::take(&mut *self.readers.acquire().await?, tenant).await
-    }
-}
-
-/// A state to reach, as a row.
-struct Change {
-    key: Key,
-    row: Row,
-    roles_managed: bool,
-}
-
-/// What is there, and in what it differs.
-struct Found {
-    row: Option<Row>,
-    differs: Vec<String>,
-}
-
-impl Change {
-    fn of(desired: &Desired) -> Self {
-        Self {
-            key: desired.state.key(),
-            row: Row::of(desired),
-            roles_managed: table::wanted_roles(&desired.state).is_some(),
-        }
-    }
-
-    /// Compares it with what is there, and checks that it can be made.
-    async fn find(&self, conn: &mut SqliteConnection, expected: &Expected) -> Result<Found, Error> {
-        let row = Row::read(&mut *conn, &self.key).await?;
-        if !Row::is_expected(row.as_ref(), expected) {
-            return Err(Error::Raced);
-        }
-        relations::check(conn, &self.key, &self.row.held).await?;
-        let table = Table::of(self.key.kind());
-        let differs = row
-            .as_ref()
-            .map(|row| row.differences(table, &self.row, self.roles_managed))
-            .unwrap_or_default();
-        Ok(Found { row, differs })
-    }
-
-    async fn make(&self, conn: &mut SqliteConnection, found: &Found) -> Result<(), Error> {
-        if found.is_unchanged() {
-            return Ok(());
-        }
-        self.row.write(&mut *conn, &self.key, found.row.is_some()).await?;
-        let table = Table::of(self.key.kind());
-        if let Some(relation) = &table.relation
-            && self.roles_managed
-        {
-            let held = found.row.as_ref().map_or(&[][..], |row| &row.held);
-            relations::write(conn, table, relation, &self.key, (held, &self.row.held)).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Found {
-    fn is_unchanged(&self) -> bool {
-        self.row.is_some() && self.differs.is_empty()
-    }
-
-    fn applied(self) -> Applied {
-        match self.row {
-            None => Applied::Created,
-            Some(_) if self.differs.is_empty() => Applied::Unchanged,
-            Some(_) => Applied::Updated(self.differs),
-        }
+        // A transaction, so that all is of one moment.
+        let mut tx = self.readers.begin().await?;
+        let census = census::take(&mut tx, tenant).await?;
+        tx.rollback().await?;
+        Ok(census)
     }
 }

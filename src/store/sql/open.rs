@@ -16,8 +16,12 @@ use super::{
 use crate::store::OpenError;
 
 /// The schema, step by step; a step that was released never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "identities", include_str!("migrations/0001_identities.sql"))];
+pub(super) const MIGRATIONS: [Step; 2] = [
+    (1, "identities", include_str!("migrations/0001_identities.sql")),
+    (2, "passwords", include_str!("migrations/0002_passwords.sql")),
+];
+/// A step of the schema: its number, its name, its SQL.
+pub(super) type Step = (i64, &'static str, &'static str);
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -49,7 +53,7 @@ impl SqliteStore {
         conn.close().await.map_err(refused)?;
         let mut conn = SqliteConnection::connect_with(&writing).await.map_err(refused)?;
         check_mode(path, &mut conn).await?;
-        migrate(path, &mut conn).await?;
+        migrate(path, &mut conn, &MIGRATIONS).await?;
         let id = store_id(&mut conn).await.map_err(refused)?;
         conn.close().await.map_err(refused)?;
 
@@ -114,8 +118,13 @@ async fn inspect(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenErr
 }
 
 /// Brings the schema up to date, each step in a transaction.
-async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenError> {
-    let steps = MIGRATIONS.iter().map(|(version, name, sql)| {
+pub(super) async fn migrate(
+    path: &Path,
+    conn: &mut SqliteConnection,
+    steps: &'static [Step],
+) -> Result<(), OpenError> {
+    let known = steps.iter().map(|(version, ..)| *version).max().unwrap_or_default();
+    let steps = steps.iter().map(|(version, name, sql)| {
         Migration::new(
             *version,
             (*name).into(),
@@ -124,7 +133,6 @@ async fn migrate(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenErr
             false,
         )
     });
-    let known = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or_default();
     match Migrator::with_migrations(steps.collect()).run_direct(None, conn, false).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(found)) => {

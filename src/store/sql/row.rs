@@ -7,13 +7,14 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     cell::{Cell, Reader, canonical},
-    relations,
+    passwords, relations,
     table::{self, Column, Table},
 };
 use crate::store::{Desired, Error, Expected, Key, Kind, Mark, Record, RoleName};
@@ -94,12 +95,15 @@ impl Row {
             // Never written by an operator: only what cannot be read is not as it should be.
             reader.odd()
         };
-        let drifted = changed || self.regrouped(conn, key).await?;
+        let drifted = changed || self.regrouped(&mut *conn, key).await?;
+        // No part of the state: a password changed by another hand is no drift.
+        let credentials = passwords::credentials(conn, key).await?;
         Ok(Record {
             state,
             mark: self.mark,
             memo: self.memo.as_json().unwrap_or_default(),
             drifted,
+            credentials,
         })
     }
 
@@ -287,5 +291,10 @@ fn leaves(path: &str, a: &Map<String, Value>, b: &Map<String, Value>, paths: &mu
 
 /// Now, for people who look into the database; nothing is decided by it.
 fn now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
+    written(Timestamp::now())
+}
+
+/// A time as it is written: RFC 3339 with milliseconds.
+pub(super) fn written(time: Timestamp) -> String {
+    format!("{time:.3}")
 }

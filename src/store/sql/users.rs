@@ -12,6 +12,7 @@ pub(super) const TABLE: Table = Table {
     columns: &[
         Column::text("id"),
         Column::text("email"),
+        Column::text("email_key"),
         Column::flag("email_verified"),
         Column::text("first_name"),
         Column::text("last_name"),
@@ -28,6 +29,7 @@ pub(super) fn cells(state: &UserState) -> Vec<Cell> {
     vec![
         Cell::Text(state.id.clone()),
         Cell::option(state.email.as_deref()),
+        Cell::option(state.email_key.as_deref()),
         Cell::Flag(state.email_verified),
         Cell::option(state.first_name.as_deref()),
         Cell::option(state.last_name.as_deref()),
@@ -50,6 +52,7 @@ pub(super) fn state(
         username: username.into(),
         id: cells.text(),
         email: cells.option(),
+        email_key: cells.option(),
         email_verified: cells.flag(),
         first_name: cells.option(),
         last_name: cells.option(),

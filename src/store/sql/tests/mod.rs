@@ -1,7 +1,10 @@
 //! The SQLite store against the conformance suite, and what only SQLite has:
-//! its file (`file`), rows that another hand wrote badly (`rows`), and its views (`schema`).
+//! its file (`file`), rows that another hand wrote badly (`rows`), passwords that an identity
+//! provider changes (`passwords`), what is counted (`limits`), and its views and the steps to them (`schema`).
 
 mod file;
+mod limits;
+mod passwords;
 mod rows;
 mod schema;
 
@@ -138,6 +141,26 @@ impl Backend for Sqlite {
         let columns = [Table::of(holder.kind()).key, &["role_namespace", "role_name"]].concat();
         let sql = format!("DELETE FROM {table} WHERE {}", super::row::conditions(&columns, 1));
         self.sql(&sql, &values.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    }
+
+    async fn appoint(&self, role: &Key) {
+        self.set(role, "administrator", "TRUE").await;
+    }
+
+    async fn give_email(&self, user: &Key, email: &str) {
+        self.set(user, "email", &format!("'{email}'")).await;
+    }
+
+    /// As the documentation says.
+    async fn change_password(&self, user: &Key, hash: &str) {
+        let key = key_values(user);
+        let time = "2026-11-22T09:00:00.000Z";
+        let statements = schema::example("INSERT INTO user_former_passwords");
+        self.sql("BEGIN IMMEDIATE", &[]).await;
+        for statement in statements.split_terminator(';') {
+            self.sql(statement, &[&key[0], &key[1], "argon2id", hash, time]).await;
+        }
+        self.sql("COMMIT", &[]).await;
     }
 
     async fn held(&self, holder: &Key) -> Vec<RoleName> {

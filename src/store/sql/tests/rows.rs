@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Backend, Sqlite};
 use crate::store::{
-    Applied, Deleted, Expected, Record, Store,
+    Applied, Deleted, Expected, Record, State, Store,
     conformance::samples::{self, desired},
     sql::table::{Form, Table},
 };
@@ -97,6 +97,21 @@ async fn broken_bookkeeping() {
         assert_eq!(deleted, Deleted::NotOurs(None));
         backend.store.apply(&desired(state), &Expected::Unmarked).await.unwrap();
     }
+}
+
+/// An address that another hand wrote over one of ours is put back, and keeps nobody from having it.
+#[tokio::test]
+async fn a_drifted_address() {
+    let backend = set_up().await;
+    let ada = samples::rich().pop().unwrap();
+    backend.give_email(&ada.key(), "bob@acme.example").await;
+    let State::User(mut bob) = samples::user("acme", "bob", None) else { unreachable!() };
+    bob.email = Some("bob@acme.example".into());
+    bob.email_key.clone_from(&bob.email);
+    backend.store.apply(&desired(State::User(bob)), &Expected::Absent).await.unwrap();
+    let ours = Expected::Marked(samples::mark(&ada.key()));
+    let applied = backend.store.apply(&desired(ada), &ours).await.unwrap();
+    assert_eq!(applied, Applied::Updated(vec!["email".into()]));
 }
 
 /// With foreign keys off, as in the sqlite3 shell, another hand can leave rows without their tenant.
