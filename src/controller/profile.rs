@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{TenantProfile, TenantSpec},
-    policy::{Problem, Reason, effective},
+    policy::{Problem, Reason, Support, effective},
 };
 
 impl Linked for TenantProfile {
@@ -65,24 +65,33 @@ impl Controlled for TenantProfile {
 }
 
 impl TenantProfile {
-    /// Whether a tenant that sets nothing can use it.
     fn verdict(&self, id: &ObjectId, context: &Context) -> Verdict {
-        let decided = effective::decide(effective::Inputs {
-            tenant: &TenantSpec::default(),
-            profile: Some((&id.name, &self.spec)),
-            found: None,
-            support: &|path: &str, value: &Value| context.store.support(path, value),
-        });
-        match decided {
-            Ok(_) => Verdict::Ready {
+        let support = |path: &str, value: &Value| context.store.support(path, value);
+        match self.is_usable(&id.name, &support) {
+            Ok(()) => Verdict::Ready {
                 reason: Reason::Accepted,
                 message: "tenants can use this profile".into(),
             },
-            Err(problem) => Verdict::NotReady(Problem {
-                message: format!("a tenant that sets nothing cannot use this profile: {problem}"),
-                ..problem
-            }),
+            Err(problem) => Verdict::NotReady(problem),
         }
+    }
+
+    /// Whether a tenant that sets nothing can use it, in a store that supports this much.
+    pub(super) fn is_usable(
+        &self,
+        name: &str,
+        support: &dyn Fn(&str, &Value) -> Support,
+    ) -> Result<(), Problem> {
+        let decided = effective::decide(effective::Inputs {
+            tenant: &TenantSpec::default(),
+            profile: Some((name, &self.spec)),
+            found: None,
+            support,
+        });
+        decided.map(drop).map_err(|problem| Problem {
+            message: format!("a tenant that sets nothing cannot use this profile: {problem}"),
+            ..problem
+        })
     }
 
     /// The Tenants that use it, written at most once a second; and when to look again if it is too soon.

@@ -140,6 +140,37 @@ pub fn decide(me: &Mark, there: Option<Option<&Mark>>, rules: Rules<'_>) -> Resu
     }
 }
 
+/// The conflict that a new object comes to if the store has nothing: whether another one claims the same
+/// and comes before it. `what` is claimed; `otherwise` is how it gets another one.
+#[must_use]
+pub fn taken_before(
+    kind: Kind,
+    me: Claimant,
+    mut claimants: Vec<Claimant>,
+    (what, otherwise): (&str, &str),
+) -> Option<Problem> {
+    let mark = Mark {
+        owner: String::new(),
+        kind,
+        namespace: me.namespace.clone(),
+        name: me.name.clone(),
+        uid: me.uid.clone(),
+    };
+    // It may not be known yet.
+    claimants.retain(|claimant| claimant.uid != me.uid);
+    claimants.push(me);
+    let rules = Rules {
+        what,
+        otherwise,
+        claimants: &claimants,
+        adopt: false,
+        adoptable: false,
+        take_over_from: &[],
+        holder_exists: true,
+    };
+    decide(&mark, None, rules).err()
+}
+
 /// A claimant that comes before `me`.
 fn first<'a>(me: &Mark, claimants: &'a [Claimant]) -> Option<&'a Claimant> {
     let own = claimants.iter().find(|claimant| claimant.uid == me.uid)?;
