@@ -15,7 +15,7 @@ use axum::{
 };
 use kube::core::{
     DynamicObject,
-    admission::{AdmissionRequest, AdmissionResponse, AdmissionReview},
+    admission::{AdmissionRequest, AdmissionResponse, AdmissionReview, Operation},
 };
 use serde_json::Value;
 use tokio::{sync::Semaphore, time::timeout};
@@ -131,20 +131,24 @@ impl Reviewer {
         drop(body);
         let mut request: AdmissionRequest<DynamicObject> =
             review.try_into().map_err(|_| Rejected::NoReview("it has no request".into()))?;
-        let object = request
-            .object
-            .take()
-            .ok_or_else(|| Rejected::NoReview("its request has no object".into()))?;
-        let old = request.old_object.take().map(|old| old.data);
         let kind = known(&request);
-        let nothing = NothingSeen;
-        let surroundings: &dyn Surroundings = match self.seen.get() {
-            Some(seen) => seen.as_ref(),
-            None => &nothing,
+        // Of anything else nothing is said, however it came here: above all, deletions go on.
+        let is_written = matches!(request.operation, Operation::Create | Operation::Update);
+        let judgement = if is_written && !kind.is_empty() {
+            let object = request.object.take();
+            let object =
+                object.ok_or_else(|| Rejected::NoReview("its request has no object".into()))?;
+            let old = request.old_object.take().map(|old| old.data);
+            judge(kind, &whole(object), old.as_ref(), self.surroundings())
+        } else {
+            Judgement::default()
         };
-        let judgement = judge(kind, &whole(object), old.as_ref(), surroundings);
         let (verdict, response) = answer(&request, judgement);
         Ok((kind, verdict, response.into_review()))
+    }
+
+    fn surroundings(&self) -> &dyn Surroundings {
+        self.seen.get().map_or(&NothingSeen, |seen| seen.as_ref())
     }
 }
 

@@ -176,12 +176,13 @@ fn called_in<M: Member>(member: &M, tenant_id: &str) -> (String, String) {
     )
 }
 
-/// The conflict of a new object whose name another one has claimed before, for all that the view knows.
-pub fn taken<M: Member>(member: &M, me: Claimant, home: &Home, view: &View) -> Option<Problem> {
+/// The conflict of an object that is in no store, and whose name another one has claimed before, for all
+/// that the view knows.
+pub fn taken<M: Member>(member: &M, me: &Mark, home: &Home, view: &View) -> Option<Problem> {
     let Link::Claims(name) = member.claims() else { return None };
     let (what, otherwise) = called_in(member, &home.tenant_id);
     let claimants = rivals(member, &name, &home.id, view);
-    claim::taken_before(M::STORED, me, claimants, (&what, &otherwise))
+    claim::taken_before(me, claimants, (&what, &otherwise))
 }
 
 /// The outcome where nothing in the store is this object's: status says nothing of it.

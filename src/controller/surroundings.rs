@@ -3,7 +3,6 @@
 //!
 //! What only the store knows is left to status.
 
-use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
 use super::{
@@ -20,7 +19,7 @@ use crate::{
     },
     policy::{
         Problem, Support,
-        claim::Claimant,
+        claim::{self, Mark},
         effective::{self, Document},
     },
 };
@@ -56,7 +55,7 @@ impl View {
     fn about_tenant(&self, tenant: &Tenant) -> Vec<String> {
         let mut warnings = Vec::new();
         if tenant.was_in().is_none() {
-            warnings.extend(sentences(tenant.taken(claimant(tenant), self)));
+            warnings.extend(sentences(tenant.taken(&mark(claim::Kind::Tenant, tenant), self)));
         }
         match self.in_force(tenant) {
             Ok(document) => warnings.extend(document.overridden.iter().map(|path| {
@@ -115,7 +114,8 @@ impl View {
             Err(problem) => return (None, sentences([problem])),
         };
         let is_new = member.was_in().is_none();
-        let taken = is_new.then(|| member::taken(member, claimant(member), &home, self)).flatten();
+        let me = mark(M::STORED, member);
+        let taken = is_new.then(|| member::taken(member, &me, &home, self)).flatten();
         let warnings = sentences(limits(&home).err().into_iter().chain(taken));
         (Some(home), warnings)
     }
@@ -184,13 +184,15 @@ fn another_tenants(
     home?.is_that_of(tenant, referred, field).err()
 }
 
-/// An object that may not be there yet, as one that claims its name: then it is the youngest of all.
-fn claimant<K: Resource>(object: &K) -> Claimant {
-    Claimant {
-        created: Some(object.creation_timestamp().map_or(Timestamp::MAX, |time| time.0)),
-        uid: object.uid().unwrap_or_default(),
+/// An object that may not be there yet, as one that claims its name. Whose mark it would be matters only
+/// beside one in the store.
+fn mark<K: Resource>(kind: claim::Kind, object: &K) -> Mark {
+    Mark {
+        owner: String::new(),
+        kind,
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
+        uid: object.uid().unwrap_or_default(),
     }
 }
 

@@ -140,25 +140,23 @@ pub fn decide(me: &Mark, there: Option<Option<&Mark>>, rules: Rules<'_>) -> Resu
     }
 }
 
-/// The conflict that a new object comes to if the store has nothing: whether another one claims the same
-/// and comes before it. `what` is claimed; `otherwise` is how it gets another one.
+/// The conflict that `me` comes to while the store has nothing: whether another one of the claimants comes
+/// before it. One that is not among them is not there yet, and comes last. `what` is claimed; `otherwise`
+/// is how it gets another one.
 #[must_use]
 pub fn taken_before(
-    kind: Kind,
-    me: Claimant,
+    me: &Mark,
     mut claimants: Vec<Claimant>,
     (what, otherwise): (&str, &str),
 ) -> Option<Problem> {
-    let mark = Mark {
-        owner: String::new(),
-        kind,
-        namespace: me.namespace.clone(),
-        name: me.name.clone(),
-        uid: me.uid.clone(),
-    };
-    // It may not be known yet.
-    claimants.retain(|claimant| claimant.uid != me.uid);
-    claimants.push(me);
+    if !claimants.iter().any(|claimant| claimant.uid == me.uid) {
+        claimants.push(Claimant {
+            created: Some(Timestamp::MAX),
+            uid: me.uid.clone(),
+            namespace: me.namespace.clone(),
+            name: me.name.clone(),
+        });
+    }
     let rules = Rules {
         what,
         otherwise,
@@ -168,7 +166,7 @@ pub fn taken_before(
         take_over_from: &[],
         holder_exists: true,
     };
-    decide(&mark, None, rules).err()
+    decide(me, None, rules).err()
 }
 
 /// A claimant that comes before `me`.

@@ -9,7 +9,7 @@ use kube::{
     core::{ObjectMeta, PartialObjectMeta},
 };
 use serde_json::json;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::held::{Content, Pair};
 use crate::keystore::wire;
@@ -61,10 +61,14 @@ impl Place {
         };
         let api: Api<PartialObjectMeta<Secret>> =
             Api::namespaced(self.client.clone(), &self.namespace);
+        let parts = parts(content);
         let patch = Patch::Merge(json!({
             "metadata": {"resourceVersion": found.version},
-            "stringData": parts(content),
+            "stringData": parts,
         }));
+        for mut text in parts.into_values() {
+            text.zeroize();
+        }
         let written = api.patch_metadata(&self.name, &PatchParams::default(), &patch).await;
         wire::wipe_patch(patch);
         written.map(drop)

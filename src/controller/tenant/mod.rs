@@ -33,7 +33,7 @@ use crate::{
     keystore::Removed,
     policy::{
         Problem, Reason,
-        claim::{self, Claim, Claimant},
+        claim::{self, Claim},
         effective,
     },
     store::{
@@ -283,13 +283,13 @@ impl Tenant {
         }
     }
 
-    /// The conflict of a new Tenant whose tenant id another one has claimed before, for all that the
-    /// view knows.
-    pub(super) fn taken(&self, me: Claimant, view: &View) -> Option<Problem> {
+    /// The conflict of a Tenant that is in no store, and whose tenant id another one has claimed before,
+    /// for all that the view knows.
+    pub(super) fn taken(&self, me: &Mark, view: &View) -> Option<Problem> {
         let tenant_id = self.tenant_id();
         let claimants = view.claimants(&tenant_id);
         let names = (what(&tenant_id), self.otherwise());
-        claim::taken_before(store::Kind::Tenant, me, claimants, (&names.0, names.1))
+        claim::taken_before(me, claimants, (&names.0, names.1))
     }
 
     fn decide(
