@@ -1,10 +1,11 @@
 //! Keyreeve: identity tenants as Kubernetes resources.
 //!
 //! The modules, from the top down; arrows between them point down only:
-//! [`cli`] → [`controller`] → [`store`], [`keystore`], [`password`] → [`policy`] → [`api`]. [`telemetry`]
+//! [`cli`] → [`controller`] → [`admission`], [`store`], [`keystore`], [`password`] → [`policy`] → [`api`]. [`telemetry`]
 //! stands beside them: the command starts it, the controllers feed it.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod admission;
 pub mod api;
 pub mod cli;
 pub mod controller;

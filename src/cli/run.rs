@@ -8,7 +8,9 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::webhook;
 use crate::{
+    admission,
     api::Duration,
     controller::{self, Options, StartError, SystemClock},
     store::{self, StoreUrl},
@@ -93,6 +95,9 @@ pub struct Run {
         help_heading = "Cluster"
     )]
     default_profile: Option<ProfileName>,
+
+    #[command(flatten)]
+    webhook: webhook::Flags,
 
     /// How often every object is compared with the store again, such as 10m: at least 1s.
     #[arg(long, env = "KEYREEVE_RESYNC", value_name = "DURATION", default_value = "10m", value_parser = resync, help_heading = "Work")]
@@ -185,12 +190,14 @@ impl Run {
             .keystore_namespace
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| operator_namespace.clone());
+        let webhook = self.webhook.listen(&operator_namespace).await?;
         let asked = ask_cluster(
             &client,
             &self.watch_namespace,
             &keystore_namespace,
             self.owner_id,
             &operator_namespace,
+            webhook.as_ref(),
         );
         let owner = tokio::select! {
             owner = asked => owner.map_err(|error| error.to_string())?,
@@ -217,6 +224,7 @@ impl Run {
                 .map_err(|error| format!("--adoptable cannot be used: {error}"))?,
             resync: self.resync.into(),
             max_concurrent_reconciles: self.max_concurrent_reconciles,
+            webhook,
         };
         controller::run(client, store, options, Arc::new(SystemClock), metrics, health, stop).await;
         Ok(())
@@ -230,10 +238,14 @@ async fn ask_cluster(
     keystore_namespace: &str,
     owner_id: Option<String>,
     operator_namespace: &str,
+    webhook: Option<&admission::Options>,
 ) -> Result<String, StartError> {
     let asked = async {
         controller::check_access(client, watch_namespaces).await?;
         controller::check_keystores(client, keystore_namespace).await?;
+        if let Some(webhook) = webhook {
+            controller::check_webhook(client, webhook).await?;
+        }
         match owner_id {
             Some(owner) => Ok(owner),
             None => controller::owner_id(client, operator_namespace).await,
@@ -294,7 +306,7 @@ impl FromStr for ProfileName {
 
 /// An address to listen on, or none.
 #[derive(Clone, Copy, Debug)]
-struct BindAddress(Option<SocketAddr>);
+pub(super) struct BindAddress(pub(super) Option<SocketAddr>);
 
 impl FromStr for BindAddress {
     type Err = String;

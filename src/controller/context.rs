@@ -16,6 +16,7 @@ use super::{
     view::View,
 };
 use crate::{
+    admission,
     api::StoreReference,
     keystore::Keystores,
     store::{Kind as StoreKind, Mark, Store},
@@ -41,6 +42,8 @@ pub struct Options {
     pub resync: Duration,
     /// How many objects of a kind are reconciled at the same time.
     pub max_concurrent_reconciles: u16,
+    /// The webhook, if it answers.
+    pub webhook: Option<admission::Options>,
 }
 
 /// What every reconcile has at hand.

@@ -396,11 +396,7 @@ impl Pass<'_> {
             self.tell(&snapshot, Notice::warning(Reason::Retained, message)).await;
             return Ok(None);
         }
-        let problem = Problem::terminal(
-            Reason::InvalidObject,
-            format!("the object cannot be read: {error}. Edit or delete it"),
-        );
-        self.report(&snapshot, Err(problem)).await
+        self.report(&snapshot, Err(Problem::unreadable(error))).await
     }
 
     /// Patches status if it differs, on condition that the object is the one that was read.

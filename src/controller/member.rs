@@ -14,7 +14,7 @@ use super::{
     index::{Link, ObjectId},
     inherit::Memo,
     news::{self, News},
-    view::{self, target},
+    view::{self, View, target},
 };
 use crate::{
     api::{
@@ -83,16 +83,14 @@ impl Found {
         let mark = mark(member, id, context);
         let Link::Claims(name) = member.claims() else { return Ok(Err(unnamed())) };
         let there = record.as_ref().map(|record| record.mark.as_ref());
-        let claimants = rivals(member, &name, home, context);
+        let claimants = rivals(member, &name, &home.id, &context.view);
+        let (what, otherwise) = called_in(member, &home.tenant_id);
         let claim = claim::decide(
             &mark,
             there,
             claim::Rules {
-                what: &format!("{} of tenant {}", member.called(), home.tenant_id),
-                otherwise: &format!(
-                    "delete this object and create it with another {}",
-                    M::NAMED_BY
-                ),
+                what: &what,
+                otherwise: &otherwise,
                 claimants: &claimants,
                 adopt: member.adoption_policy() == Some(AdoptionPolicy::Adopt),
                 adoptable: context.options.adoptable.is_match(&home.tenant_id),
@@ -155,23 +153,36 @@ impl Found {
 
 /// The objects that claim a name, this one among them: only those that may. From a Kubernetes namespace
 /// that Tenant or Namespace do not allow, nobody could keep a name from others.
-fn rivals<M: Member>(member: &M, name: &str, home: &Home, context: &Context) -> Vec<Claimant> {
-    let view = &context.view;
-    let of_tenant = view
-        .tenants
-        .get(&home.id)
-        .map(|tenant| tenant.grants_for(M::REFERS_AS))
-        .unwrap_or_default();
+fn rivals<M: Member>(member: &M, name: &str, tenant: &ObjectId, view: &View) -> Vec<Claimant> {
+    let of_tenant =
+        view.tenants.get(tenant).map(|tenant| tenant.grants_for(M::REFERS_AS)).unwrap_or_default();
     let place = member.placed_in().map(|id| {
         let grants = view.namespaces.get(&id).and_then(|place| place.spec.allowed_from);
         (id, grants.unwrap_or_default())
     });
     let mut rivals = view.claimants(name);
     rivals.retain(|rival| {
-        view.grants(&home.id, &of_tenant, &rival.namespace)
+        view.grants(tenant, &of_tenant, &rival.namespace)
             && place.as_ref().is_none_or(|(id, grants)| view.grants(id, grants, &rival.namespace))
     });
     rivals
+}
+
+/// What is claimed by a name, and how else the object could be called, for messages.
+fn called_in<M: Member>(member: &M, tenant_id: &str) -> (String, String) {
+    (
+        format!("{} of tenant {tenant_id}", member.called()),
+        format!("delete this object and create it with another {}", M::NAMED_BY),
+    )
+}
+
+/// The conflict of an object that is in no store, and whose name another one has claimed before, for all
+/// that the view knows.
+pub fn taken<M: Member>(member: &M, me: &Mark, home: &Home, view: &View) -> Option<Problem> {
+    let Link::Claims(name) = member.claims() else { return None };
+    let (what, otherwise) = called_in(member, &home.tenant_id);
+    let claimants = rivals(member, &name, &home.id, view);
+    claim::taken_before(me, claimants, (&what, &otherwise))
 }
 
 /// The outcome where nothing in the store is this object's: status says nothing of it.

@@ -31,6 +31,7 @@ use super::{
     view::View,
 };
 use crate::{
+    admission::{Seen, Webhook},
     api::validation,
     keystore::Keystores,
     store::Store,
@@ -96,6 +97,11 @@ pub async fn run(
         informer.clone(),
     ));
     background.spawn(health.clone().beat());
+    let mut controllers = JoinSet::new();
+    let seen = Seen::default();
+    if let Some(webhook) = webhook(&options, &client, &clock, &metrics, &health, &seen) {
+        controllers.spawn(webhook.run(stop.clone()));
+    }
 
     let prepared = tokio::task::spawn_blocking(validation::warm_up);
     let filled = async {
@@ -108,6 +114,8 @@ pub async fn run(
         () = filled => {}
         () = stop.clone() => return,
     }
+    // It is set once.
+    let _ = seen.set(view.clone());
     health.set_ready();
     tracing::info!(
         owner = options.owner,
@@ -131,7 +139,6 @@ pub async fn run(
         own_writes,
         turns,
     });
-    let mut controllers = JoinSet::new();
     start(&mut controllers, &context, tenants, &stop);
     start(&mut controllers, &context, profiles, &stop);
     start(&mut controllers, &context, namespaces, &stop);
@@ -143,6 +150,28 @@ pub async fn run(
             tracing::warn!("stopped: a reconcile was still under way; the next start goes on with it");
         }
     }
+}
+
+/// The webhook, if it shall answer. What others say it tells once it is `seen`.
+fn webhook(
+    options: &Options,
+    client: &Client,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+    health: &Health,
+    seen: &Seen,
+) -> Option<Webhook> {
+    let options = options.webhook.clone()?;
+    health.needs_webhook();
+    let clock = clock.clone();
+    Some(Webhook {
+        options,
+        client: client.clone(),
+        now: Arc::new(move || clock.now()),
+        seen: seen.clone(),
+        metrics: metrics.clone(),
+        health: health.clone(),
+    })
 }
 
 /// What a controller works from: a cache, and the queue that wakes it.

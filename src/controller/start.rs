@@ -14,7 +14,10 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::cache::Guarded;
-use crate::api::{GROUP, Namespace, Role, Tenant, TenantProfile, User};
+use crate::{
+    admission,
+    api::{GROUP, Namespace, Role, Tenant, TenantProfile, User},
+};
 
 /// The operator cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +104,28 @@ pub async fn check_keystores(client: &Client, namespace: &str) -> Result<(), Sta
     Ok(())
 }
 
+/// Checks that the webhook's certificate can be kept in a Secret of this name, if the operator makes it, and
+/// that the API server can be told to trust it.
+pub async fn check_webhook(
+    client: &Client,
+    webhook: &admission::Options,
+) -> Result<(), StartError> {
+    const GROUP: &str = "admissionregistration.k8s.io";
+    if let admission::Source::Own { namespace, service, .. } = &webhook.source {
+        for verb in ["get", "patch"] {
+            check_right_to(client, Some(namespace), ("", "secrets", Some(service)), verb).await?;
+        }
+        check_right(client, Some(namespace), "", "secrets", "create").await?;
+    }
+    if let Some(name) = &webhook.configuration {
+        let configuration = (GROUP, "validatingwebhookconfigurations", Some(name.as_str()));
+        for verb in ["get", "patch"] {
+            check_right_to(client, None, configuration, verb).await?;
+        }
+    }
+    Ok(())
+}
+
 /// What the operator does beside listing: (group, resource, verb).
 const NEEDED: [(&str, &str, &str); 18] = [
     (GROUP, "tenants", "watch"),
@@ -131,6 +156,16 @@ async fn check_right(
     resource: &str,
     verb: &'static str,
 ) -> Result<(), StartError> {
+    check_right_to(client, namespace, (group, resource, None), verb).await
+}
+
+/// The same of one object alone, if it has a name.
+async fn check_right_to(
+    client: &Client,
+    namespace: Option<&String>,
+    (group, resource, object): (&str, &str, Option<&str>),
+    verb: &'static str,
+) -> Result<(), StartError> {
     let (name, subresource) =
         resource.split_once('/').map_or((resource, None), |(name, sub)| (name, Some(sub)));
     let review = SelfSubjectAccessReview {
@@ -141,6 +176,7 @@ async fn check_right(
                 subresource: subresource.map(Into::into),
                 verb: Some(verb.into()),
                 namespace: namespace.cloned(),
+                name: object.map(Into::into),
                 ..ResourceAttributes::default()
             }),
             ..SelfSubjectAccessReviewSpec::default()
@@ -153,10 +189,12 @@ async fn check_right(
     if answer.status.as_ref().is_some_and(|status| status.allowed) {
         return Ok(());
     }
-    let place = namespace.map_or_else(
-        || "in every namespace".into(),
-        |namespace| format!("in the namespace {namespace}"),
-    );
+    let place = match (namespace, object) {
+        (Some(namespace), None) => format!("in the namespace {namespace}"),
+        (Some(namespace), Some(object)) => format!("{object} in the namespace {namespace}"),
+        (None, Some(object)) => object.into(),
+        (None, None) => "in every namespace".into(),
+    };
     Err(StartError::Forbidden {
         verb,
         resource: format!("{resource} {place}"),

@@ -12,25 +12,20 @@ use std::{
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
-    api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions},
-    core::{ObjectMeta, PartialObjectMeta, Request},
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    core::{ObjectMeta, PartialObjectMeta},
 };
-use serde::de::Error as _;
 use tokio::sync::{Semaphore, watch};
-use zeroize::Zeroize as _;
 
 use super::{
     generate::{GenerateError, PrivateKey},
     secret::{self, Damage},
+    wire,
 };
 use crate::policy::{
     claim::Mark,
     ledger::{KeyType, Ledger},
 };
-
-/// What answers a write without what was written.
-const METADATA_ALONE: http::HeaderValue =
-    http::HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
 
 /// The keystores of all tenants.
 pub struct Keystores {
@@ -157,12 +152,14 @@ impl Keystores {
                 version,
             }));
         }
-        let Some(whole) = self.content(&name).await? else { return Ok(None) };
+        let Some(whole) = wire::read(&self.client, &self.namespace, &name).await? else {
+            return Ok(None);
+        };
         let (mark, version) = (secret::mark(&whole.metadata), Version::of(&whole.metadata));
         let has_copy = secret::has_copy(&whole.metadata);
         let read = tokio::task::spawn_blocking(move || {
             let ledger = secret::read(&whole);
-            wipe(whole);
+            wire::wipe(whole);
             ledger
         });
         let ledger = read.await.map_err(|error| kube::Error::Service(error.into()))?;
@@ -180,14 +177,7 @@ impl Keystores {
     ) -> Result<(), kube::Error> {
         let _writing = self.begin_writing(tenant_id);
         let secret = secret::new(tenant_id, mark, &ledger, key);
-        let body = serde_json::to_vec(&secret);
-        wipe(secret);
-        let mut request = self
-            .request()
-            .create(&PostParams::default(), body.map_err(kube::Error::SerdeError)?)
-            .map_err(kube::Error::BuildRequest)?;
-        request.headers_mut().insert(http::header::ACCEPT, METADATA_ALONE);
-        let made: PartialObjectMeta<Secret> = self.client.request(request).await?;
+        let made = wire::create(&self.client, &self.namespace, secret).await?;
         self.remember(tenant_id, Version::of(&made.metadata), Ok(ledger));
         Ok(())
     }
@@ -206,7 +196,7 @@ impl Keystores {
         let patch = Patch::Merge(secret::patch(version, mark, before, &after, key));
         let name = secret::name(tenant_id);
         let written = self.api.patch_metadata(&name, &PatchParams::default(), &patch).await;
-        wipe_json(patch);
+        wire::wipe_patch(patch);
         let written = written?;
         self.remember(tenant_id, Version::of(&written.metadata), Ok(after));
         Ok(())
@@ -236,26 +226,6 @@ impl Keystores {
         self.seen().remove(secret::tenant_of(name).unwrap_or_default());
     }
 
-    /// A whole Secret, private halves included.
-    async fn content(&self, name: &str) -> Result<Option<Secret>, kube::Error> {
-        let request = self.request().get(name, &GetParams::default());
-        let mut text =
-            match self.client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
-                Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(None),
-                answer => answer?,
-            };
-        let secret = serde_json::from_str(&text);
-        text.zeroize();
-        // What is said of a text that cannot be read may quote it.
-        secret.map(Some).map_err(|_| {
-            kube::Error::SerdeError(serde_json::Error::custom("the Secret cannot be read"))
-        })
-    }
-
-    fn request(&self) -> Request {
-        Request::new(self.api.resource_url())
-    }
-
     /// Makes a key, off the async threads and on at most as many threads as there are cores.
     pub async fn generate(&self, key_type: KeyType) -> Result<PrivateKey, GenerateError> {
         // It is never closed.
@@ -278,23 +248,5 @@ impl Keystores {
 
     fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Wipes what is in a Secret that is not needed any more.
-fn wipe(secret: Secret) {
-    for mut value in secret.data.into_iter().flat_map(std::collections::BTreeMap::into_values) {
-        value.0.zeroize();
-    }
-}
-
-/// Wipes the texts of a patch.
-fn wipe_json(patch: Patch<serde_json::Value>) {
-    let Patch::Merge(mut patch) = patch else { return };
-    let texts = patch.get_mut("stringData").and_then(serde_json::Value::as_object_mut);
-    for value in texts.into_iter().flat_map(serde_json::Map::values_mut) {
-        if let serde_json::Value::String(text) = value {
-            text.zeroize();
-        }
     }
 }

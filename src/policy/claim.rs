@@ -140,6 +140,35 @@ pub fn decide(me: &Mark, there: Option<Option<&Mark>>, rules: Rules<'_>) -> Resu
     }
 }
 
+/// The conflict that `me` comes to while the store has nothing: whether another one of the claimants comes
+/// before it. One that is not among them is not there yet, and comes last. `what` is claimed; `otherwise`
+/// is how it gets another one.
+#[must_use]
+pub fn taken_before(
+    me: &Mark,
+    mut claimants: Vec<Claimant>,
+    (what, otherwise): (&str, &str),
+) -> Option<Problem> {
+    if !claimants.iter().any(|claimant| claimant.uid == me.uid) {
+        claimants.push(Claimant {
+            created: Some(Timestamp::MAX),
+            uid: me.uid.clone(),
+            namespace: me.namespace.clone(),
+            name: me.name.clone(),
+        });
+    }
+    let rules = Rules {
+        what,
+        otherwise,
+        claimants: &claimants,
+        adopt: false,
+        adoptable: false,
+        take_over_from: &[],
+        holder_exists: true,
+    };
+    decide(me, None, rules).err()
+}
+
 /// A claimant that comes before `me`.
 fn first<'a>(me: &Mark, claimants: &'a [Claimant]) -> Option<&'a Claimant> {
     let own = claimants.iter().find(|claimant| claimant.uid == me.uid)?;

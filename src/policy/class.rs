@@ -70,6 +70,15 @@ impl Problem {
         Self { class: Class::Transient, reason, message: message.into() }
     }
 
+    /// An object that cannot be read, and why.
+    #[must_use]
+    pub fn unreadable(why: &str) -> Self {
+        Self::terminal(
+            Reason::InvalidObject,
+            format!("the object cannot be read: {why}. Edit or delete it"),
+        )
+    }
+
     /// Whether it needs a person (Stalled) or mends by itself (Reconciling).
     #[must_use]
     pub const fn is_stalled(&self) -> bool {

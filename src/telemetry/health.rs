@@ -1,6 +1,7 @@
 //! Liveness and readiness.
 //!
-//! Ready means that the caches are filled; alive means that the loop turns. A
+//! Ready means that the caches are filled, and that the webhook, if there is one, has a
+//! certificate; alive means that the loop turns. A
 //! store that is away makes neither fail: status says so instead, and a restart
 //! would not help.
 
@@ -20,13 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Health {
     started: Instant,
     ready: Arc<AtomicBool>,
+    /// Whether there is a webhook that has no certificate yet.
+    webhook_missing: Arc<AtomicBool>,
     /// Milliseconds from `started` to the last turn of the loop.
     beat: Arc<AtomicU64>,
 }
 
 impl Default for Health {
     fn default() -> Self {
-        Self { started: Instant::now(), ready: Arc::default(), beat: Arc::default() }
+        Self {
+            started: Instant::now(),
+            ready: Arc::default(),
+            webhook_missing: Arc::default(),
+            beat: Arc::default(),
+        }
     }
 }
 
@@ -36,10 +44,26 @@ impl Health {
         self.ready.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the caches are filled.
+    /// There is a webhook, and until it has a certificate the operator is not ready.
+    pub fn needs_webhook(&self) {
+        self.webhook_missing.store(true, Ordering::Relaxed);
+    }
+
+    /// The webhook listens and has a certificate.
+    pub fn webhook_is_served(&self) {
+        self.webhook_missing.store(false, Ordering::Relaxed);
+    }
+
+    /// What it is not ready for want of.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
+    pub fn missing(&self) -> Option<&'static str> {
+        if !self.ready.load(Ordering::Relaxed) {
+            Some("the caches are not filled yet")
+        } else if self.webhook_missing.load(Ordering::Relaxed) {
+            Some("the webhook has no certificate yet: the log says why")
+        } else {
+            None
+        }
     }
 
     /// Whether the loop turns.

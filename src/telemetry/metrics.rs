@@ -13,6 +13,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use super::webhook::WebhookMetrics;
 use crate::policy::{Class, Problem};
 
 /// controller-runtime's buckets for the time of a reconcile, in seconds.
@@ -76,6 +77,8 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Everything that is measured.
 pub struct Metrics {
+    /// What the webhook counts.
+    pub webhook: WebhookMetrics,
     registry: Registry,
     reconciles: Family<ByResult, Counter>,
     errors: Family<ByController, Counter>,
@@ -97,8 +100,10 @@ impl Default for Metrics {
     fn default() -> Self {
         let buckets: fn() -> Histogram = || Histogram::new(RECONCILE_BUCKETS);
         let queue_buckets: fn() -> Histogram = || Histogram::new(QUEUE_BUCKETS);
+        let mut registry = Registry::default();
         let mut metrics = Self {
-            registry: Registry::default(),
+            webhook: WebhookMetrics::new(&mut registry),
+            registry,
             reconciles: Family::default(),
             errors: Family::default(),
             problems: Family::default(),

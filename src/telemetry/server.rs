@@ -17,13 +17,12 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot listen on {address} ({flag}): {source}. Choose another address, or 0 to switch it off"
-)]
+#[error("cannot listen on {address} ({flag}): {source}. Choose another address, or {otherwise}")]
 pub struct BindError {
     address: SocketAddr,
     flag: &'static str,
     source: std::io::Error,
+    otherwise: &'static str,
 }
 
 /// Listens on both addresses (`None` switches one off) and answers until `stop` is done.
@@ -36,8 +35,11 @@ pub async fn serve(
 ) -> Result<(), BindError> {
     let ready = health.clone();
     let probes = Router::new()
-        .route("/healthz", get(move || answer(health.is_alive(), "the loop does not turn")))
-        .route("/readyz", get(move || answer(ready.is_ready(), "the caches are not filled yet")));
+        .route(
+            "/healthz",
+            get(move || answer((!health.is_alive()).then_some("the loop does not turn"))),
+        )
+        .route("/readyz", get(move || answer(ready.missing())));
     let metrics = Router::new().route(
         "/metrics",
         get(move || async move { ([(CONTENT_TYPE, OPEN_METRICS)], metrics.encode()) }),
@@ -47,8 +49,7 @@ pub async fn serve(
         (metrics_address, "--metrics-bind-address", metrics),
     ] {
         let Some(address) = address else { continue };
-        let listener =
-            listen(address).await.map_err(|source| BindError { address, flag, source })?;
+        let listener = listen(address, flag, "0 to switch it off").await?;
         let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone());
         tokio::spawn(async move {
             if let Err(error) = server.await {
@@ -59,18 +60,26 @@ pub async fn serve(
     Ok(())
 }
 
+/// Listens on an address, which a flag names; what to do otherwise is for the message.
+///
 /// Every address, `[::]`, is that of IPv4 alone on a machine without IPv6.
-async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+pub async fn listen(
+    address: SocketAddr,
+    flag: &'static str,
+    otherwise: &'static str,
+) -> Result<TcpListener, BindError> {
     let every = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
-    match TcpListener::bind(address).await {
+    let listener = match TcpListener::bind(address).await {
         Err(error) if address == every && error.kind() != ErrorKind::AddrInUse => {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
         }
         listener => listener,
-    }
+    };
+    listener.map_err(|source| BindError { address, flag, source, otherwise })
 }
 
 #[allow(clippy::unused_async, reason = "handlers are asynchronous")]
-async fn answer(good: bool, otherwise: &'static str) -> (StatusCode, &'static str) {
-    if good { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, otherwise) }
+async fn answer(otherwise: Option<&'static str>) -> (StatusCode, &'static str) {
+    otherwise
+        .map_or((StatusCode::OK, "ok"), |otherwise| (StatusCode::SERVICE_UNAVAILABLE, otherwise))
 }

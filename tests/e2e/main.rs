@@ -39,3 +39,5 @@ mod stalled;
 mod subscription;
 mod support;
 mod tenant;
+mod webhook;
+mod webhook_certificate;

@@ -82,6 +82,7 @@ async fn flags_that_cannot_be_read_are_refused() {
         ["--default-profile", "basic"],
         ["--adoptable", "[a"],
         ["--metrics-bind-address", "here"],
+        ["--webhook-bind-address", "0"],
         ["--max-concurrent-reconciles", "0"],
         ["--no-such-flag", "1"],
     ] {

@@ -58,6 +58,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.keystore.namespace | default .Release.Namespace -}}
 {{- end -}}
 
+{{/* The Service in front of the webhook; the Secret with the operator's own certificate has its name. */}}
+{{- define "keyreeve.webhookService" -}}
+{{- printf "%s-webhook" (include "keyreeve.fullname" . | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
+{{/* As outsideName, for a kind whose names are those of DNS. */}}
+{{- define "keyreeve.webhookConfiguration" -}}
+{{- printf "%s.%s" (include "keyreeve.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
 {{/* What the operator may do wherever it watches. */}}
 {{- define "keyreeve.rules" -}}
 # By patch, it sets and removes its finalizer. It gets an object only when that cannot be read as one

@@ -261,12 +261,8 @@ impl Tenant {
             me,
             there,
             claim::Rules {
-                what: &format!("tenant id {tenant_id}"),
-                otherwise: if self.spec.tenant_id.is_some() {
-                    "delete this Tenant and create it with another spec.tenantId"
-                } else {
-                    "delete this Tenant and create it with another metadata.name, or with a spec.tenantId"
-                },
+                what: &what(tenant_id),
+                otherwise: self.otherwise(),
                 claimants: &context.view.claimants(tenant_id),
                 adopt: self.spec.adoption_policy == Some(AdoptionPolicy::Adopt),
                 adoptable: context.options.adoptable.is_match(tenant_id),
@@ -276,6 +272,24 @@ impl Tenant {
                 }),
             },
         )
+    }
+
+    /// How it gets another tenant id, for messages.
+    fn otherwise(&self) -> &'static str {
+        if self.spec.tenant_id.is_some() {
+            "delete this Tenant and create it with another spec.tenantId"
+        } else {
+            "delete this Tenant and create it with another metadata.name, or with a spec.tenantId"
+        }
+    }
+
+    /// The conflict of a Tenant that is in no store, and whose tenant id another one has claimed before,
+    /// for all that the view knows.
+    pub(super) fn taken(&self, me: &Mark, view: &View) -> Option<Problem> {
+        let tenant_id = self.tenant_id();
+        let claimants = view.claimants(&tenant_id);
+        let names = (what(&tenant_id), self.otherwise());
+        claim::taken_before(me, claimants, (&names.0, names.1))
     }
 
     fn decide(
@@ -367,6 +381,11 @@ impl Tenant {
             look_again: keys.look_again,
         }
     }
+}
+
+/// What it claims, for messages.
+fn what(tenant_id: &str) -> String {
+    format!("tenant id {tenant_id}")
 }
 
 /// The outcome where nothing in the store is this Tenant's: status says nothing of a tenant, but for

@@ -13,19 +13,26 @@ const OPERATOR: &str = "system:serviceaccount:keyreeve-system:keyreeve";
 
 /// Remembers where the log was, so that what comes after can be counted.
 pub struct Audit {
-    namespace: String,
+    user: String,
+    /// Where it is counted; everywhere if it is none.
+    namespace: Option<String>,
     from: u64,
 }
 
 impl Audit {
     /// Counts from now on what the operator does in the test's namespace.
     pub fn begin(space: &Space) -> Self {
-        let from =
-            File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap().metadata().unwrap().len();
-        Self { namespace: space.namespace.clone(), from }
+        Self::of(OPERATOR, Some(&space.namespace))
     }
 
-    /// The operator's writes since then, as "verb resource/subresource name".
+    /// Counts from now on what this user does, in a namespace or everywhere.
+    pub fn of(user: &str, namespace: Option<&str>) -> Self {
+        let from =
+            File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap().metadata().unwrap().len();
+        Self { user: user.into(), namespace: namespace.map(Into::into), from }
+    }
+
+    /// The writes since then, as "verb resource/subresource name"; what is only asked or tried is none.
     pub fn writes(&self) -> Vec<String> {
         let mut file = File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap();
         file.seek(SeekFrom::Start(self.from)).unwrap();
@@ -35,10 +42,11 @@ impl Audit {
             let Ok(entry) = serde_json::from_str::<Value>(&line.unwrap()) else { continue };
             let (verb, object) = (entry["verb"].as_str().unwrap_or_default(), &entry["objectRef"]);
             if entry["stage"] == "ResponseComplete"
-                && entry["user"]["username"] == OPERATOR
+                && entry["user"]["username"] == self.user.as_str()
                 && ["create", "update", "patch", "delete", "deletecollection"].contains(&verb)
-                && object["namespace"] == self.namespace.as_str()
+                && self.namespace.as_ref().is_none_or(|own| object["namespace"] == own.as_str())
                 && object["resource"] != "leases"
+                && object["resource"] != "selfsubjectaccessreviews"
             {
                 let part = |name: &str| object[name].as_str().map(str::to_owned);
                 let resource = [part("resource"), part("subresource")]

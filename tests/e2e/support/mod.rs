@@ -10,20 +10,24 @@ mod http;
 mod keystore;
 mod member;
 mod operator;
+mod release;
 mod rights;
 mod space;
 mod turned;
+mod webhook;
 
 pub use audit::Audit;
 pub use cluster::Cluster;
-pub use command::{CHART, run};
+pub use command::{CHART, command, run};
 pub use database::Database;
 pub use dice::Dice;
 pub use http::Server;
 pub use keystore::{Keys, Keystore};
 pub use operator::Operator;
+pub use release::Release;
 pub use space::{Conditions, Space, client, is_current, until, until_gone};
 pub use turned::{Turned, TurnedClock};
+pub use webhook::{Hook, Tls, webhook_of};
 
 use std::{env, time::Duration};
 

@@ -1,10 +1,14 @@
 //! The operator in the test's own process, with a clock that the test turns.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use keyreeve::{
+    admission,
     controller::{self, Clock, Options},
     store,
     telemetry::{Health, Metrics},
@@ -24,9 +28,14 @@ impl Clock for TurnedClock {
 }
 
 impl TurnedClock {
+    /// A clock that shows this time.
+    pub fn at(time: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(time)))
+    }
+
     /// A whole second, so that times can be compared with those that status tells.
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new("2030-01-01T00:00:00Z".parse().unwrap())))
+        Self::at("2030-01-01T00:00:00Z".parse().unwrap())
     }
 
     /// Turns it, forth or back. The operator does not notice by itself: [`Space::resync`] makes it look.
@@ -48,10 +57,20 @@ pub struct Turned {
 impl Turned {
     /// Starts an operator for the test's namespace on the test's store.
     pub async fn start(space: &Space, clock: &TurnedClock) -> Self {
+        Self::start_with(space, clock, &space.operator_kubeconfig, None).await
+    }
+
+    /// Starts it as whom the kubeconfig names, and with a webhook.
+    pub async fn start_with(
+        space: &Space,
+        clock: &TurnedClock,
+        kubeconfig: &Path,
+        webhook: Option<admission::Options>,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let operator = tokio::spawn(controller::run(
             // As the operator: with the token of the chart's ServiceAccount.
-            client(&space.operator_kubeconfig).await,
+            client(kubeconfig).await,
             store::open(&format!("sqlite:{}", space.store_file().display()).parse().unwrap())
                 .await
                 .unwrap(),
@@ -64,6 +83,7 @@ impl Turned {
                 adoptable: globset::GlobSet::empty(),
                 resync: std::time::Duration::from_secs(600),
                 max_concurrent_reconciles: 4,
+                webhook,
             },
             Arc::new(clock.clone()),
             Arc::new(Metrics::default()),
