@@ -1,8 +1,9 @@
 //! Keyreeve: identity tenants as Kubernetes resources.
 //!
 //! The modules, from the top down; arrows between them point down only:
-//! [`cli`] → [`controller`] → [`admission`], [`store`], [`keystore`], [`password`] → [`policy`] → [`api`]. [`telemetry`]
-//! stands beside them: the command starts it, the controllers feed it.
+//! [`cli`] → [`controller`] → [`admission`], [`store`], [`keystore`], [`password`] → [`policy`] → [`api`].
+//! [`telemetry`] stands beside them: the command starts it, the controllers feed it. [`secrets`] reads and makes the
+//! Secrets of Kubernetes for whoever needs one.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod admission;
@@ -12,5 +13,6 @@ pub mod controller;
 pub mod keystore;
 pub mod password;
 pub mod policy;
+pub mod secrets;
 pub mod store;
 pub mod telemetry;

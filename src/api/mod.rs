@@ -26,7 +26,7 @@ pub use keystore::{Algorithm, Jwk, Key, KeyState, KeystoreDefaults, KeystoreSpec
 pub use namespace::{Namespace, NamespaceSpec, NamespaceStatus};
 pub use plan::{Connections, Mfa, PlanDetails};
 pub use profile::{SettingPath, TenantProfile, TenantProfileSpec, TenantProfileStatus};
-pub use role::{AccessRule, Method, Role, RoleSpec, RoleStatus};
+pub use role::{AccessRule, Method, Role, RoleSpec, RoleStatus, StoredRole};
 pub use settings::{
     AccountBlocking, ApiVersion, Authenticator, BruteForce, Ciba, CibaDeliveryMode,
     EnvironmentVariable, HashFunction, PasswordPolicy, Policies, Settings, Ttl, UserSelfDeletion,

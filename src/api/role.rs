@@ -133,6 +133,19 @@ pub enum Method {
     Any,
 }
 
+/// A role, as the store calls it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredRole {
+    /// The role's name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// The identity Namespace that it is in, if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub namespace: Option<String>,
+}
+
 /// What the operator says of a Role.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +170,10 @@ pub struct RoleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub name: Option<String>,
+    /// The Roles that it contains in the store, as far as Roles manage them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub composites: Vec<StoredRole>,
     /// The store that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreReference>,

@@ -209,7 +209,9 @@ pub struct GeneratedPassword {
 }
 
 /// What a user must do at the next login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum RequiredAction {
     UpdatePassword,

@@ -87,6 +87,16 @@ pub struct Run {
     )]
     keystore_namespace: Option<String>,
 
+    /// Kubernetes namespaces whose Secrets may hold the passwords of Users. Repeatable; those that are watched unless given.
+    #[arg(
+        long,
+        env = "KEYREEVE_SECRETS_NAMESPACE",
+        value_name = "NAMESPACE",
+        value_delimiter = ',',
+        help_heading = "Cluster"
+    )]
+    secrets_namespace: Vec<String>,
+
     /// The TenantProfile of Tenants that name none.
     #[arg(
         long,
@@ -157,7 +167,9 @@ impl Run {
         // Read here and not by clap, which would print all of it: a URL may carry credentials.
         let store: StoreUrl = self.store.parse().map_err(|error| format!("{error}"))?;
         // An environment variable that is empty says nothing.
-        for list in [&mut self.watch_namespace, &mut self.take_over_from] {
+        for list in
+            [&mut self.watch_namespace, &mut self.secrets_namespace, &mut self.take_over_from]
+        {
             list.retain(|item| !item.is_empty());
         }
         self.owner_id = self.owner_id.filter(|owner| !owner.is_empty());
@@ -217,7 +229,9 @@ impl Run {
         let options = Options {
             owner,
             watch_namespaces: BTreeSet::from_iter(self.watch_namespace).into_iter().collect(),
+            operator_namespace,
             keystore_namespace,
+            secrets_namespaces: BTreeSet::from_iter(self.secrets_namespace).into_iter().collect(),
             default_profile: self.default_profile.map(|profile| (profile.namespace, profile.name)),
             take_over_from: self.take_over_from,
             adoptable: glob_set(self.adoptable)

@@ -11,7 +11,10 @@ use super::{
     clock::Clock,
     events::Events,
     index::{Kind, ObjectId},
+    informer::Queues,
     own_writes::OwnWrites,
+    passwords::Passwords,
+    seats::Recounts,
     throttle::Throttle,
     view::View,
 };
@@ -30,8 +33,12 @@ pub struct Options {
     pub owner: String,
     /// Kubernetes namespaces to watch; all if empty.
     pub watch_namespaces: Vec<String>,
+    /// The namespace that the operator runs in.
+    pub operator_namespace: String,
     /// The namespace of the keystores' Secrets.
     pub keystore_namespace: String,
+    /// Kubernetes namespaces whose Secrets may hold passwords; those that are watched if empty.
+    pub secrets_namespaces: Vec<String>,
     /// The profile of Tenants that name none.
     pub default_profile: Option<(String, String)>,
     /// Owners whose marks give way.
@@ -60,6 +67,9 @@ pub struct Context {
     pub(super) throttle: Throttle,
     pub(super) own_writes: Arc<OwnWrites>,
     pub(super) turns: Turns,
+    pub(super) queues: Queues,
+    pub(super) recounts: Recounts,
+    pub(super) passwords: Passwords,
 }
 
 /// Bounds how many objects of a kind are worked on at the same time, in however
@@ -67,6 +77,7 @@ pub struct Context {
 pub struct Turns {
     tenants: Semaphore,
     profiles: Semaphore,
+    users: Semaphore,
     others: Semaphore,
 }
 
@@ -75,7 +86,12 @@ impl Turns {
     #[must_use]
     pub fn new(number: u16) -> Self {
         let semaphore = || Semaphore::new(number.into());
-        Self { tenants: semaphore(), profiles: semaphore(), others: semaphore() }
+        Self {
+            tenants: semaphore(),
+            profiles: semaphore(),
+            users: semaphore(),
+            others: semaphore(),
+        }
     }
 
     /// Waits for a turn; it ends when the permit is dropped.
@@ -83,7 +99,9 @@ impl Turns {
         let semaphore = match kind {
             Kind::Tenant => &self.tenants,
             Kind::TenantProfile => &self.profiles,
-            Kind::Namespace | Kind::Role | Kind::User => &self.others,
+            // Apart from those that they wait for: a password takes time.
+            Kind::User => &self.users,
+            Kind::Namespace | Kind::Role => &self.others,
         };
         // It is never closed.
         semaphore.acquire().await.ok()

@@ -18,19 +18,29 @@ pub fn waits(problem: impl Into<Problem>) -> Problem {
     }
 }
 
-/// It waits for these, which are in what goes.
-pub fn blocked(what: &str, by: &[Member]) -> Problem {
-    let named: Vec<_> =
-        by.iter().take(10).map(|member| format!("{:?} {}", member.kind, member.id)).collect();
-    let more = by.len().saturating_sub(named.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+/// It waits for these, which are in what goes; they are granted to those.
+pub fn blocked(what: &str, by: &[Member], granted_to: &[Member]) -> Problem {
+    let granted = if granted_to.is_empty() {
+        String::new()
+    } else {
+        format!(", granted to {}", listed(granted_to))
+    };
     Problem::waiting(
         Reason::DeletionBlocked,
         format!(
-            "{WAITS} for what is in {what}: {}{more}. Delete them, or set deletionPolicy: Retain",
-            named.join(", ")
+            "{WAITS} for what is in {what}: {}{granted}. Delete them, or set deletionPolicy: Retain",
+            listed(by)
         ),
     )
+}
+
+/// The first ten by name.
+fn listed(members: &[Member]) -> String {
+    let named: Vec<_> =
+        members.iter().take(10).map(|member| format!("{:?} {}", member.kind, member.id)).collect();
+    let more = members.len().saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
 }
 
 /// Whether status says that the deletion could not be done at once.

@@ -7,7 +7,7 @@ use super::{api_error, context::Context, index::ObjectId, tenant, view::target};
 use crate::{
     api::{ObjectReference, ReferrerKind},
     policy::{Problem, Reason, effective::Document},
-    store::{self, Key},
+    store::{self, Counts, Key, Limits},
 };
 
 /// The tenant that an object lives in.
@@ -65,6 +65,32 @@ impl Home {
     pub fn has_rbac(&self) -> Result<(), Problem> {
         let details = self.document.plan_details.as_ref();
         self.has(details.and_then(|details| details.rbac_management), "rbacManagement")
+    }
+
+    /// Whether the plan lets Users be managed.
+    pub fn has_users(&self) -> Result<(), Problem> {
+        let details = self.document.plan_details.as_ref();
+        self.has(details.and_then(|details| details.user_management), "userManagement")
+    }
+
+    /// The limits of the plan; none where there is no plan.
+    pub fn limits(&self) -> Limits {
+        self.document.plan_details.as_ref().map(Limits::from).unwrap_or_default()
+    }
+
+    /// Whether there is a seat for one more user. The store makes sure of it; asked first, it spares
+    /// the password's work.
+    pub async fn has_room_for_a_user(&self, context: &Context) -> Result<(), Problem> {
+        let limits = self.limits();
+        if limits.users.is_none() {
+            return Ok(());
+        }
+        let before = context.store.census(&self.tenant_id).await?.counts;
+        let after = Counts { users: before.users + 1, ..before };
+        match before.exceeded(&after, &limits) {
+            Some((counted, limit)) => Err(store::Error::LimitReached { counted, limit }.into()),
+            None => Ok(()),
+        }
     }
 
     /// Whether the plan has a feature; one that it says nothing of it has.

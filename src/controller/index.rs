@@ -54,6 +54,10 @@ pub enum Link {
     UsesDefault,
     /// It is in this Tenant.
     In(ObjectId),
+    /// It is in this Tenant, and for all that is known not as declared: it may wait for a seat there.
+    WaitsIn(ObjectId),
+    /// Its password comes from this Secret.
+    UsesSecret(ObjectId),
     /// It is placed in this object, contains or holds it.
     RefersTo(Kind, ObjectId),
     /// It is in this Kubernetes namespace and refers to another one.
@@ -100,7 +104,7 @@ impl Index {
     }
 
     /// The objects with this link, in order.
-    pub fn with(&self, link: &Link) -> impl Iterator<Item = &(Kind, ObjectId)> {
+    pub fn with<'a>(&'a self, link: &Link) -> impl Iterator<Item = &'a (Kind, ObjectId)> + use<'a> {
         self.linked.get(link).into_iter().flatten()
     }
 
@@ -116,6 +120,24 @@ impl Index {
             }
         }
         containers
+    }
+
+    /// The Users who hold a Role, directly or through others.
+    #[must_use]
+    pub fn holders(&self, role: &ObjectId) -> BTreeSet<ObjectId> {
+        let roles = self.containers(role).into_iter().chain([role.clone()]);
+        roles
+            .flat_map(|role| {
+                self.with(&Link::RefersTo(Kind::Role, role)).cloned().collect::<Vec<_>>()
+            })
+            .filter_map(|(kind, id)| (kind == Kind::User).then_some(id))
+            .collect()
+    }
+
+    /// The objects whose passwords come from a Secret.
+    pub fn users_of_secrets(&self) -> impl Iterator<Item = &(Kind, ObjectId)> {
+        let secrets = self.linked.iter().filter(|(link, _)| matches!(link, Link::UsesSecret(_)));
+        secrets.flat_map(|(_, users)| users)
     }
 
     /// How many objects have this link.
@@ -162,5 +184,8 @@ mod tests {
         assert_eq!(containers('d'), "abce".chars().map(id).collect());
         assert_eq!(containers('c'), "abce".chars().map(id).collect());
         assert!(containers('e').is_empty());
+        assert_eq!(index.holders(&id('d')), BTreeSet::from([user.clone()]));
+        index.set(Kind::User, &user, BTreeSet::from([Link::RefersTo(Kind::Role, id('e'))]));
+        assert_eq!(index.holders(&id('d')), BTreeSet::from([user]), "through a, which e contains");
     }
 }

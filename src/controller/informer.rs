@@ -170,6 +170,9 @@ impl Informer {
                     if noted.changed {
                         self.tell_containers(K::KIND, &id);
                     }
+                    if noted.changed || noted.standing_changed {
+                        self.tell_holders(K::KIND, &id);
+                    }
                 }
                 Event::Delete(object) => {
                     let id = id_of(&object);
@@ -219,6 +222,7 @@ impl Informer {
         let old = self.view.index().remove(kind, id);
         self.tell_others(kind, id, &old);
         self.tell_containers(kind, id);
+        self.tell_holders(kind, id);
     }
 
     /// Wakes the object itself and whoever its change concerns. A change of
@@ -228,6 +232,7 @@ impl Informer {
         if matters {
             self.tell_others(kind, id, old);
             self.tell_containers(kind, id);
+            self.tell_holders(kind, id);
         }
     }
 
@@ -237,6 +242,15 @@ impl Informer {
         if kind == Kind::Role {
             for container in self.view.index().containers(id) {
                 self.queues.wake(kind, &container);
+            }
+        }
+    }
+
+    /// Wakes the Users who hold this Role, also through others: their status names all that they hold.
+    fn tell_holders(&self, kind: Kind, id: &ObjectId) {
+        if kind == Kind::Role {
+            for holder in self.view.index().holders(id) {
+                self.queues.wake(Kind::User, &holder);
             }
         }
     }
@@ -270,7 +284,7 @@ impl Informer {
                         // A deletion may wait for it.
                         Link::In(tenant) => self.wake_if_deleting(Kind::Tenant, tenant),
                         Link::RefersTo(kind, target) => self.wake_if_deleting(*kind, target),
-                        Link::LooksOutOf(_) => {}
+                        Link::LooksOutOf(_) | Link::WaitsIn(_) | Link::UsesSecret(_) => {}
                     }
                 }
                 let members = if kind == Kind::Tenant {

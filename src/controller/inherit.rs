@@ -1,9 +1,11 @@
 //! What was found, where an adopted object never said otherwise; and what the mark remembers of that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::policy::{asked::Asked, fingerprint::Fingerprint};
 
 /// What is remembered with the mark of an object that lives in a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +20,34 @@ pub struct Memo {
     /// The lists that are managed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub managed: BTreeSet<String>,
+    /// Of a user alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserMemo>,
+}
+
+/// What is remembered with the mark of a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UserMemo {
+    /// The user's id, so that it comes back if another hand changes it.
+    pub id: String,
+    /// What was last asked of the user.
+    pub asked: Asked,
+    /// Of each field and map that is managed, what was put there: names of a map, nothing of a field.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub put: BTreeMap<String, BTreeSet<String>>,
+    /// The password that was last set from a Secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<PasswordMemo>,
+}
+
+/// Which password was last set from a Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordMemo {
+    /// The Secret, and the key in it.
+    pub secret: String,
+    /// Of what was in it.
+    pub fingerprint: Fingerprint,
 }
 
 impl Memo {

@@ -24,7 +24,10 @@ use crate::{
         Problem, Reason,
         claim::{self, Claim, Claimant, Mark},
     },
-    store::{self, Applied, Deleted, Desired, Expected, Key, Record, State, Store},
+    store::{
+        self, Applied, Deleted, Desired, Expected, Key, Limits, NewPassword, Record, RoleState,
+        State, Store, UserState,
+    },
 };
 
 /// An object that lives in a tenant.
@@ -69,6 +72,8 @@ pub struct Found {
     pub record: Option<Record>,
     pub claim: Claim,
     pub memo: Memo,
+    tenant: ObjectId,
+    limits: Limits,
 }
 
 impl Found {
@@ -108,14 +113,58 @@ impl Found {
         };
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
         memo.adopted |= claim == Claim::Adopt;
-        Ok(Ok(Self { mark, record, claim, memo }))
+        let (tenant, limits) = (home.id.clone(), home.limits());
+        Ok(Ok(Self { mark, record, claim, memo, tenant, limits }))
+    }
+
+    /// The role that the store has.
+    pub fn role_state(&self) -> Option<&RoleState> {
+        match &self.record.as_ref()?.state {
+            State::Role(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// The user that the store has.
+    pub fn user_state(&self) -> Option<&UserState> {
+        match &self.record.as_ref()?.state {
+            State::User(state) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Notes whether a list is managed, and answers whether it was and is no longer.
+    pub fn begins_to_leave(&mut self, list: &str, is_managed: bool) -> bool {
+        if is_managed {
+            self.memo.managed.insert(list.into());
+        }
+        !is_managed && self.memo.managed.contains(list)
     }
 
     /// Brings the store to this state.
-    pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, Problem> {
-        let desired = Desired::new(state, self.mark.clone(), self.memo.write());
+    pub async fn apply(&mut self, state: State, context: &Context) -> Result<Applied, Problem> {
+        self.apply_with(state, None, context).await
+    }
+
+    /// Brings the store to this state, with a password to set. Tells whom it concerns beside those that
+    /// the object's own change wakes: who waits for a seat, and the Tenant that counts.
+    pub async fn apply_with(
+        &mut self,
+        state: State,
+        password: Option<NewPassword>,
+        context: &Context,
+    ) -> Result<Applied, Problem> {
+        let desired = Desired {
+            password,
+            limits: self.limits,
+            ..Desired::new(state, self.mark.clone(), self.memo.write())
+        };
         let expected = Expected::as_observed(self.record.as_ref());
-        Ok(context.store.apply(&desired, &expected).await?)
+        let applied = context.store.apply(&desired, &expected).await?;
+        if applied != Applied::Unchanged {
+            context.members_changed(&self.tenant, frees_something(&applied));
+        }
+        Ok(applied)
     }
 
     /// The outcome of a member that is in the store.
@@ -153,7 +202,7 @@ impl Found {
 
 /// The objects that claim a name, this one among them: only those that may. From a Kubernetes namespace
 /// that Tenant or Namespace do not allow, nobody could keep a name from others.
-fn rivals<M: Member>(member: &M, name: &str, tenant: &ObjectId, view: &View) -> Vec<Claimant> {
+pub fn rivals<M: Member>(member: &M, name: &str, tenant: &ObjectId, view: &View) -> Vec<Claimant> {
     let of_tenant =
         view.tenants.get(tenant).map(|tenant| tenant.grants_for(M::REFERS_AS)).unwrap_or_default();
     let place = member.placed_in().map(|id| {
@@ -196,15 +245,37 @@ pub fn not_in_store(problem: Problem) -> Outcome {
     }
 }
 
-/// The link of an object to its Tenant, and that to the name that it claims there.
-pub fn links(tenant: &ObjectReference, namespace: &str) -> BTreeSet<Link> {
-    let mut links = BTreeSet::new();
-    let id = target(tenant, namespace);
-    if id.namespace != namespace {
-        links.insert(Link::LooksOutOf(namespace.to_owned()));
+/// Whether a write may have given free what others wait for: a seat among the administrators, or an
+/// email address.
+fn frees_something(applied: &Applied) -> bool {
+    const FREEING: [&str; 4] = ["roles", "composites", "administrator", "email_key"];
+    match applied {
+        Applied::Updated(fields) => fields.iter().any(|field| FREEING.contains(&field.as_str())),
+        Applied::Created | Applied::Unchanged => false,
     }
-    links.insert(Link::In(id));
+}
+
+/// The links that every member has: to its Tenant, and to the name that it claims there.
+pub fn links<M: Member>(member: &M) -> BTreeSet<Link> {
+    let namespace = member.namespace().unwrap_or_default();
+    let tenant = target(member.tenant_ref(), &namespace);
+    let mut links = BTreeSet::from([member.claims(), Link::In(tenant.clone())]);
+    if tenant.namespace != namespace {
+        links.insert(Link::LooksOutOf(namespace));
+    }
+    if !is_settled(member) {
+        links.insert(Link::WaitsIn(tenant));
+    }
     links
+}
+
+/// Whether status says that what is declared now is reached.
+fn is_settled<M: Member>(member: &M) -> bool {
+    let generation = member.meta().generation;
+    let ready = member.conditions().iter().find(|condition| condition.type_ == "Ready");
+    ready.is_some_and(|ready| {
+        ready.status == "True" && Some(ready.observed_generation) == generation
+    })
 }
 
 /// Removes from the store what a member made; `holding` are the objects in it that hold that back.
@@ -245,11 +316,12 @@ pub async fn clean_up<M: Member>(
     let mark = mark(member, id, context);
     let record = context.store.observe(&key).await.map_err(deletion::waits)?;
     if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) && !holding.is_empty() {
-        return Err(deletion::blocked(&what, holding));
+        return Err(deletion::blocked(&what, holding, &context.view.granted(holding)));
     }
     let deleted = context.store.delete(&key, &mark).await.map_err(deletion::waits)?;
     Ok(match deleted {
         Deleted::Removed => {
+            context.members_changed(&tenant, true);
             vec![Notice::normal(Reason::Removed, format!("{what} is gone from the store"))]
         }
         Deleted::NotThere => {

@@ -39,10 +39,7 @@ impl Linked for Namespace {
     const KIND: Kind = Kind::Namespace;
 
     fn links(&self) -> BTreeSet<Link> {
-        let namespace = self.namespace().unwrap_or_default();
-        let mut links = member::links(&self.spec.tenant_ref, &namespace);
-        links.insert(self.claims());
-        links
+        member::links(self)
     }
 
     fn standing(&self) -> String {

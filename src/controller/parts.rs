@@ -4,12 +4,12 @@ use super::{
     context::Context,
     home::Home,
     index::ObjectId,
-    member::Member,
+    role_list::RoleList,
     view::{View, target},
 };
 use crate::{
-    api::{ObjectReference, Role},
-    policy::{Problem, Reason, composites},
+    api::Role,
+    policy::{Problem, composites},
     store::RoleName,
 };
 
@@ -21,59 +21,19 @@ impl Role {
         self.spec.composites.iter().flatten().map(|part| target(part, namespace)).collect()
     }
 
-    /// The parts that the store has, if the Role manages any, and what is still missing.
+    /// The parts that the store shall have, if the Role manages any, and what is still missing.
     pub(super) fn resolve_parts(
         &self,
         id: &ObjectId,
         home: &Home,
+        held: &[RoleName],
         context: &Context,
     ) -> Result<(Option<Vec<RoleName>>, Option<Problem>), Problem> {
-        let Some(composites) = &self.spec.composites else { return Ok((None, None)) };
+        let Some(references) = &self.spec.composites else { return Ok((None, None)) };
         self.lies_on_no_circle(id, &context.view)?;
-        let (mut parts, mut missing) = (Vec::new(), Vec::new());
-        for reference in composites {
-            match Self::part(reference, id, home, context) {
-                Ok(part) => parts.push(part),
-                Err(problem) if problem.is_stalled() => return Err(problem),
-                Err(problem) => missing.push(problem),
-            }
-        }
-        parts.sort();
-        parts.dedup();
-        Ok((Some(parts), composites::waiting_for(&missing)))
-    }
-
-    fn part(
-        reference: &ObjectReference,
-        id: &ObjectId,
-        home: &Home,
-        context: &Context,
-    ) -> Result<RoleName, Problem> {
-        let (part_id, part) = context.view.role_of(reference, &id.namespace, FIELD)?;
-        home.is_that_of(&part.spec.tenant_ref, &part_id, FIELD)?;
-        part.in_store(&part_id, FIELD, context)
-    }
-
-    /// Its name in the store, once it is there.
-    pub fn in_store(
-        &self,
-        id: &ObjectId,
-        field: &str,
-        context: &Context,
-    ) -> Result<RoleName, Problem> {
-        let not_there = |why: &str| {
-            let message = format!("{field}: Role (roles.keyreeve.dev) {} {why}", id.name);
-            Problem::waiting(Reason::RoleNotFound, message)
-        };
-        if self.metadata.deletion_timestamp.is_some() {
-            return Err(not_there("is being deleted"));
-        }
-        match &self.status {
-            Some(status) if self.is_in(context.store.as_ref()) => {
-                Ok(RoleName { namespace: status.namespace.clone(), name: self.stored_name() })
-            }
-            _ => Err(not_there("is not in the store: its own status says why")),
-        }
+        let list = RoleList { field: FIELD, references, held };
+        let (parts, missing) = list.resolve(id, home, context)?;
+        Ok((Some(parts), missing))
     }
 
     fn lies_on_no_circle(&self, id: &ObjectId, view: &View) -> Result<(), Problem> {
@@ -102,8 +62,8 @@ impl Role {
 }
 
 impl View {
-    /// The parts of a Role that count: those that it may contain, of its own tenant, and that stay. A Role
-    /// that goes has none.
+    /// The parts of a Role that count: those that it may contain, or still does, of its own tenant, and that
+    /// stay. A Role that goes has none.
     fn parts_in_force(&self, role: &Role, id: &ObjectId) -> Vec<ObjectId> {
         if role.metadata.deletion_timestamp.is_some() {
             return Vec::new();
@@ -111,16 +71,27 @@ impl View {
         let tenant = target(&role.spec.tenant_ref, &id.namespace);
         let mut parts = role.parts(&id.namespace);
         parts.retain(|part_id| {
-            self.roles.get(part_id).is_some_and(|part| {
+            self.roles.get(part_id).as_ref().is_some_and(|part| {
                 part.metadata.deletion_timestamp.is_none()
                     && target(&part.spec.tenant_ref, &part_id.namespace) == tenant
-                    && self.grants(
-                        part_id,
-                        part.spec.allowed_from.as_deref().unwrap_or_default(),
-                        &id.namespace,
-                    )
+                    && (role.contains(part)
+                        || self.grants(
+                            part_id,
+                            part.spec.allowed_from.as_deref().unwrap_or_default(),
+                            &id.namespace,
+                        ))
             })
         });
         parts
+    }
+}
+
+impl Role {
+    /// Whether it contains that one in the store.
+    fn contains(&self, part: &Self) -> bool {
+        let (Some(status), Some(of_part)) = (&self.status, &part.status) else { return false };
+        status.composites.iter().any(|contained| {
+            contained.namespace == of_part.namespace && contained.name == part.stored_name()
+        })
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use kube::ResourceExt;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     cache::Guarded,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     api::{
         AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, ReferrerKind, Role, RoleStatus,
-        StoreReference,
+        StoreReference, StoredRole,
     },
     policy::{Problem, Reason},
     store::{self, Key, RoleName, RoleState, State},
@@ -48,8 +48,7 @@ impl Linked for Role {
 
     fn links(&self) -> BTreeSet<Link> {
         let own = self.own_namespace();
-        let mut links = member::links(&self.spec.tenant_ref, &own);
-        links.insert(self.claims());
+        let mut links = member::links(self);
         let referred = self.placed_in().map(|namespace| (Kind::Namespace, namespace));
         let referred =
             referred.into_iter().chain(self.parts(&own).into_iter().map(|part| (Kind::Role, part)));
@@ -62,8 +61,12 @@ impl Linked for Role {
         links
     }
 
+    /// Also what it contains, and which spec the store follows: who holds it looks again after it is written.
     fn standing(&self) -> String {
-        member::standing(self)
+        let status = self.status.as_ref();
+        let composites = status.map(|status| &status.composites);
+        let observed = status.map(|status| status.observed_generation);
+        json!([member::standing(self), composites, observed]).to_string()
     }
 }
 
@@ -145,7 +148,6 @@ impl Controlled for Role {
         home.has_rbac()?;
         let name =
             RoleName { namespace: self.place(id, &home, context)?, name: self.stored_name() };
-        let (parts, missing) = self.resolve_parts(id, &home, context)?;
         let key = Key::Role { tenant: home.tenant_id.clone(), role: name.clone() };
 
         // Decide.
@@ -153,21 +155,21 @@ impl Controlled for Role {
             Ok(found) => found,
             Err(conflict) => return Ok(member::not_in_store(conflict)),
         };
+        let held = found.role_state().and_then(|there| there.composites.clone());
+        let held = held.unwrap_or_default();
+        let (parts, missing) = self.resolve_parts(id, &home, &held, context)?;
         let mut state = self.desired(&home, &name, &mut found);
-        let was_managed = found.memo.managed.contains(COMPOSITES);
-        if let Some(parts) = parts {
-            state.composites = Some(parts);
-            found.memo.managed.insert(COMPOSITES.into());
-        } else if was_managed {
-            // Taken out of the spec: what it had put there goes first, and only then is it no longer managed.
+        state.composites = parts;
+        if found.begins_to_leave(COMPOSITES, state.composites.is_some()) {
+            // What it had put there goes first, and only then is it no longer managed.
             let emptied = RoleState { composites: Some(Vec::new()), ..state.clone() };
             found.apply(State::Role(emptied), context).await?;
             found.memo.managed.remove(COMPOSITES);
         }
 
         // Apply, report.
-        let applied = found.apply(State::Role(state), context).await?;
-        let status = report(&home, &name, context);
+        let applied = found.apply(State::Role(state.clone()), context).await?;
+        let status = report(&state, context);
         Ok(found.outcome(self, &applied, status, missing, context))
     }
 
@@ -210,10 +212,7 @@ impl Role {
 
     /// The state that the store shall have, but for the parts.
     fn desired(&self, home: &Home, name: &RoleName, found: &mut Found) -> RoleState {
-        let there = found.record.as_ref().and_then(|record| match &record.state {
-            State::Role(state) => Some(state.clone()),
-            _ => None,
-        });
+        let there = found.role_state().cloned();
         let adopted = found.memo.adopted && there.is_some();
         let mut inherit = Inherit { ever_set: &mut found.memo.ever_set, adopted };
         let spec = &self.spec;
@@ -234,11 +233,14 @@ impl Role {
     }
 }
 
-fn report(home: &Home, name: &RoleName, context: &Context) -> Map<String, Value> {
+fn report(state: &RoleState, context: &Context) -> Map<String, Value> {
+    let stored =
+        |role: &RoleName| StoredRole { name: role.name.clone(), namespace: role.namespace.clone() };
     as_map(&RoleStatus {
-        tenant_id: Some(home.tenant_id.clone()),
-        namespace: name.namespace.clone(),
-        name: Some(name.name.clone()),
+        tenant_id: Some(state.tenant_id.clone()),
+        namespace: state.role.namespace.clone(),
+        name: Some(state.role.name.clone()),
+        composites: state.composites.iter().flatten().map(stored).collect(),
         store: Some(context.store_reference()),
         // The driver's.
         observed_generation: 0,

@@ -3,8 +3,10 @@
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
+    core::PartialObjectMeta,
     runtime::{
         controller::{Action, Config, Error as ApplierError, applier},
         reflector::{ObjectRef, Store as CacheReader, store::Writer},
@@ -26,9 +28,12 @@ use super::{
     informer::{Informer, Linked, Queues, name},
     keystores, labels,
     own_writes::OwnWrites,
+    password_secrets,
+    passwords::Passwords,
+    seats::Recounts,
     start::scopes,
     throttle::Throttle,
-    view::View,
+    view::{View, Writers},
 };
 use crate::{
     admission::{Seen, Webhook},
@@ -67,23 +72,19 @@ pub async fn run(
     let profiles = sources(&mut queues, &shards, &writers.profiles);
     let namespaces = sources(&mut queues, &shards, &writers.namespaces);
     let roles = sources(&mut queues, &shards, &writers.roles);
+    let users = sources(&mut queues, &shards, &writers.users);
     let backoff = Arc::new(Backoff::default());
     let own_writes = Arc::new(OwnWrites::default());
     let informer = Informer {
         view: view.clone(),
-        queues,
+        queues: queues.clone(),
         backoff: backoff.clone(),
         own_writes: own_writes.clone(),
     };
 
     let mut background = JoinSet::new();
-    let spaces = &options.watch_namespaces;
-    inform(&mut background, &informer, &client, spaces, writers.tenants);
-    inform(&mut background, &informer, &client, spaces, writers.profiles);
-    inform(&mut background, &informer, &client, spaces, writers.namespaces);
-    inform(&mut background, &informer, &client, spaces, writers.roles);
-    inform(&mut background, &informer, &client, spaces, writers.users);
-    let labels_known = if spaces.is_empty() {
+    follow(&mut background, &informer, &client, &options, writers);
+    let labels_known = if options.watch_namespaces.is_empty() {
         let (known, labels_known) = tokio::sync::oneshot::channel();
         background.spawn(labels::watch(client.clone(), informer.clone(), known));
         labels_known.map(|_| ()).left_future()
@@ -125,8 +126,13 @@ pub async fn run(
     );
 
     let turns = Turns::new(options.max_concurrent_reconciles);
+    let passwords =
+        Passwords::new(client.clone(), &options.operator_namespace, &options.secrets_namespaces);
     let context = Arc::new(Context {
         events: Events::new(client.clone()),
+        passwords,
+        queues,
+        recounts: Recounts::default(),
         client,
         store: Arc::new(Measured::new(store, metrics.clone())),
         keystores: all_keystores,
@@ -143,12 +149,35 @@ pub async fn run(
     start(&mut controllers, &context, profiles, &stop);
     start(&mut controllers, &context, namespaces, &stop);
     start(&mut controllers, &context, roles, &stop);
+    start(&mut controllers, &context, users, &stop);
     let ended = async { while controllers.join_next().await.is_some() {} };
     tokio::select! {
         () = ended => tracing::info!("stopped: every reconcile that was under way has ended"),
         () = stop.then(|()| tokio::time::sleep(LAST_WORK)) => {
             tracing::warn!("stopped: a reconcile was still under way; the next start goes on with it");
         }
+    }
+}
+
+/// Follows the objects of all kinds, and the Secrets that may hold passwords.
+fn follow(
+    background: &mut JoinSet<()>,
+    informer: &Informer,
+    client: &Client,
+    options: &Options,
+    writers: Writers,
+) {
+    let spaces = &options.watch_namespaces;
+    inform(background, informer, client, spaces, writers.tenants);
+    inform(background, informer, client, spaces, writers.profiles);
+    inform(background, informer, client, spaces, writers.namespaces);
+    inform(background, informer, client, spaces, writers.roles);
+    inform(background, informer, client, spaces, writers.users);
+    let of_passwords = Some(&options.secrets_namespaces).filter(|listed| !listed.is_empty());
+    let secrets: Vec<Api<PartialObjectMeta<Secret>>> =
+        scopes(client, of_passwords.unwrap_or(spaces));
+    for api in secrets {
+        background.spawn(password_secrets::watch(api, informer.clone()));
     }
 }
 

@@ -127,7 +127,7 @@ pub async fn check_webhook(
 }
 
 /// What the operator does beside listing: (group, resource, verb).
-const NEEDED: [(&str, &str, &str); 18] = [
+const NEEDED: [(&str, &str, &str); 21] = [
     (GROUP, "tenants", "watch"),
     (GROUP, "tenantprofiles", "watch"),
     (GROUP, "namespaces", "watch"),
@@ -137,12 +137,15 @@ const NEEDED: [(&str, &str, &str); 18] = [
     (GROUP, "tenantprofiles", "get"),
     (GROUP, "namespaces", "get"),
     (GROUP, "roles", "get"),
+    (GROUP, "users", "get"),
     (GROUP, "tenants", "patch"),
     (GROUP, "namespaces", "patch"),
     (GROUP, "roles", "patch"),
+    (GROUP, "users", "patch"),
     (GROUP, "tenants/status", "patch"),
     (GROUP, "namespaces/status", "patch"),
     (GROUP, "roles/status", "patch"),
+    (GROUP, "users/status", "patch"),
     (GROUP, "tenantprofiles/status", "patch"),
     ("", "namespaces", "get"),
     ("events.k8s.io", "events", "create"),

@@ -23,6 +23,7 @@ use crate::{
         effective::{self, Document},
         own_rules,
     },
+    store::{self, Counted},
 };
 
 impl Surroundings for View {
@@ -92,11 +93,11 @@ impl View {
 
     fn about_user(&self, user: &User) -> Vec<String> {
         let own = user.namespace().unwrap_or_default();
-        let (home, mut warnings) =
-            match self.home_of(&user.spec.tenant_ref, &own, ReferrerKind::User) {
-                Ok(home) => (Some(home), Vec::new()),
-                Err(problem) => (None, sentences([problem])),
-            };
+        let (home, mut warnings) = self.about_member(user, Home::has_users);
+        if let Some(home) = home.as_ref().filter(|_| user.was_in().is_none()) {
+            let me = mark(claim::Kind::User, user);
+            warnings.extend(sentences(user.email_taken(&me, home, self)));
+        }
         let roles = user.spec.roles.iter().flatten();
         warnings.extend(self.about_roles(roles, home.as_ref(), &own, "spec.roles"));
         warnings
@@ -117,8 +118,22 @@ impl View {
         let is_new = member.was_in().is_none();
         let me = mark(M::STORED, member);
         let taken = is_new.then(|| member::taken(member, &me, &home, self)).flatten();
-        let warnings = sentences(limits(&home).err().into_iter().chain(taken));
+        let full = is_new.then(|| self.full(M::STORED, &home)).flatten();
+        let warnings = sentences(limits(&home).err().into_iter().chain(taken).chain(full));
         (Some(home), warnings)
+    }
+
+    /// That the plan has no seat for one more, as far as status tells of those that there are.
+    fn full(&self, kind: claim::Kind, home: &Home) -> Option<Problem> {
+        let counted = match kind {
+            claim::Kind::User => Counted::Users,
+            claim::Kind::Namespace => Counted::Namespaces,
+            claim::Kind::Role => Counted::Roles,
+            claim::Kind::Tenant => return None,
+        };
+        let limit = home.limits().of(counted)?;
+        let is_full = u64::try_from(self.stored_members(kind, &home.id)).ok()? >= limit;
+        is_full.then(|| store::Error::LimitReached { counted, limit }.into())
     }
 
     /// Roles that an object in this namespace holds or contains.

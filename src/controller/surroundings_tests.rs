@@ -22,6 +22,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let options = Options {
+            operator_namespace: "system".into(),
+            secrets_namespaces: Vec::new(),
             owner: "owner".into(),
             watch_namespaces: Vec::new(),
             keystore_namespace: "keystores".into(),

@@ -13,13 +13,17 @@ use super::{
     cache::{Cache, Guarded},
     context::Options,
     index::{Index, Kind, Link, ObjectId},
+    member::Member as _,
 };
 use crate::{
     api::{
         AllowedFrom, FINALIZER, Namespace, ObjectReference, ReferrerKind, Role, Tenant,
         TenantProfile, User,
     },
-    policy::{claim::Claimant, grant},
+    policy::{
+        claim::{self, Claimant},
+        grant,
+    },
 };
 
 /// All objects as the watches last saw them.
@@ -194,6 +198,25 @@ impl View {
             .collect()
     }
 
+    /// How many members of this kind a tenant has in a store, as their status says.
+    #[must_use]
+    pub fn stored_members(&self, kind: claim::Kind, tenant: &ObjectId) -> usize {
+        let linked: Vec<_> = self.index().with(&Link::In(tenant.clone())).cloned().collect();
+        let is_stored = |(of, id): &(Kind, ObjectId)| match (kind, of) {
+            (claim::Kind::User, Kind::User) => {
+                self.users.get(id).is_some_and(|user| user.was_in().is_some())
+            }
+            (claim::Kind::Role, Kind::Role) => {
+                self.roles.get(id).is_some_and(|role| role.was_in().is_some())
+            }
+            (claim::Kind::Namespace, Kind::Namespace) => {
+                self.namespaces.get(id).is_some_and(|found| found.was_in().is_some())
+            }
+            _ => false,
+        };
+        linked.iter().filter(|member| is_stored(member)).count()
+    }
+
     /// The Roles in an identity Namespace that are not being deleted themselves and that it allows.
     #[must_use]
     pub fn roles_in(&self, namespace: &Namespace, id: &ObjectId) -> Vec<Member> {
@@ -213,6 +236,24 @@ impl View {
             })
             .map(|(kind, id)| Member { kind, id })
             .collect()
+    }
+
+    /// The Users and Roles to which these Roles are granted, beside those among them that are being deleted.
+    #[must_use]
+    pub fn granted(&self, roles: &[Member]) -> Vec<Member> {
+        let index = self.index();
+        let mut holders: Vec<Member> = roles
+            .iter()
+            .filter(|role| role.kind == Kind::Role)
+            .flat_map(|role| index.with(&Link::RefersTo(Kind::Role, role.id.clone())).cloned())
+            .map(|(kind, id)| Member { kind, id })
+            .filter(|holder| {
+                !roles.contains(holder) && self.is_deleting(holder.kind, &holder.id) == Some(false)
+            })
+            .collect();
+        holders.sort_by(|a, b| (a.kind, &a.id).cmp(&(b.kind, &b.id)));
+        holders.dedup();
+        holders
     }
 
     /// Whether an object is being deleted; none if it is not there.

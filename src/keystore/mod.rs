@@ -11,7 +11,6 @@ mod generate;
 pub mod jwk;
 mod secret;
 mod secrets;
-pub(crate) mod wire;
 
 pub use generate::{GenerateError, PrivateKey};
 pub use secret::{Damage, name as secret_name, tenant_of};

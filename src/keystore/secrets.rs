@@ -20,11 +20,13 @@ use tokio::sync::{Semaphore, watch};
 use super::{
     generate::{GenerateError, PrivateKey},
     secret::{self, Damage},
-    wire,
 };
-use crate::policy::{
-    claim::Mark,
-    ledger::{KeyType, Ledger},
+use crate::{
+    policy::{
+        claim::Mark,
+        ledger::{KeyType, Ledger},
+    },
+    secrets,
 };
 
 /// The keystores of all tenants.
@@ -152,14 +154,14 @@ impl Keystores {
                 version,
             }));
         }
-        let Some(whole) = wire::read(&self.client, &self.namespace, &name).await? else {
+        let Some(whole) = secrets::read(&self.client, &self.namespace, &name).await? else {
             return Ok(None);
         };
         let (mark, version) = (secret::mark(&whole.metadata), Version::of(&whole.metadata));
         let has_copy = secret::has_copy(&whole.metadata);
         let read = tokio::task::spawn_blocking(move || {
             let ledger = secret::read(&whole);
-            wire::wipe(whole);
+            secrets::wipe(whole);
             ledger
         });
         let ledger = read.await.map_err(|error| kube::Error::Service(error.into()))?;
@@ -177,7 +179,7 @@ impl Keystores {
     ) -> Result<(), kube::Error> {
         let _writing = self.begin_writing(tenant_id);
         let secret = secret::new(tenant_id, mark, &ledger, key);
-        let made = wire::create(&self.client, &self.namespace, secret).await?;
+        let made = secrets::create(&self.client, &self.namespace, secret).await?;
         self.remember(tenant_id, Version::of(&made.metadata), Ok(ledger));
         Ok(())
     }
@@ -196,7 +198,7 @@ impl Keystores {
         let patch = Patch::Merge(secret::patch(version, mark, before, &after, key));
         let name = secret::name(tenant_id);
         let written = self.api.patch_metadata(&name, &PatchParams::default(), &patch).await;
-        wire::wipe_patch(patch);
+        secrets::wipe_patch(patch);
         let written = written?;
         self.remember(tenant_id, Version::of(&written.metadata), Ok(after));
         Ok(())

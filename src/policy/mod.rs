@@ -3,6 +3,7 @@
 //! No I/O here: controllers resolve what a decision needs, call it, and apply
 //! what it says. Whatever may be refused says so as a [`Problem`].
 
+pub mod asked;
 pub mod claim;
 pub mod claims;
 mod class;

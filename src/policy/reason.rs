@@ -107,6 +107,21 @@ reasons! {
     KeyRemoved,
     /// A rotation waits, because there are 20 keys already: shorten or lengthen the duration that the message names.
     TooManyKeys,
+    /// The Secret that a User's password comes from, or the key in it, is not there: create it. A user that has the
+    /// password already keeps it.
+    PasswordSecretMissing,
+    /// There is a Secret in the place of a password that is to be generated, and it was not made for this User: delete
+    /// it if nothing needs it, or choose another name.
+    PasswordSecretConflict,
+    /// The operator may not read Secrets in the User's namespace: add it to the chart's value secrets.namespaces.
+    SecretsForbidden,
+    /// The Secret keyreeve-fingerprint in the operator's namespace, by which passwords are compared, was edited: restore it.
+    PasswordKeyDamaged,
+    /// A user's password was set from its Secret.
+    PasswordSet,
+    /// A user's password was not set from its Secret, because nothing tells whether it is an older one than the user's
+    /// own: change the Secret to set it.
+    PasswordNotSet,
     /// The store cannot do what a Tenant or profile sets: unset it or switch it off.
     UnsupportedByStore,
     /// The store is away, locked, full or read-only: it is tried again by itself; the message says what it answered.

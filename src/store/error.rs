@@ -16,7 +16,7 @@ pub enum Error {
     #[error("the store does not have {0} yet")]
     Missing(String),
     /// Another user of the tenant has what must be unique: the field, as people call it.
-    #[error("another user of the tenant has this {0}")]
+    #[error("another user of the tenant has this {0}: choose another one")]
     Taken(&'static str),
     /// It would be more than the plan allows.
     #[error("the plan allows {limit} {counted} (planDetails.{}), and there are as many", counted.limit())]

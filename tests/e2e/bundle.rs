@@ -1,7 +1,7 @@
 //! A whole bundle applied at once in any order, with kills in between, ends as in any other order.
 
 use futures::{StreamExt, stream};
-use keyreeve::api::{Namespace, Role, Tenant, TenantProfile};
+use keyreeve::api::{Namespace, Role, Tenant, TenantProfile, User};
 use serde_json::{Value, json};
 
 use crate::support::{Conditions, Dice, Operator, Space};
@@ -12,7 +12,9 @@ const ORDERS: u64 = 12;
 async fn a_bundle_ends_the_same_in_whatever_order_it_is_applied() {
     let ends: Vec<_> = stream::iter(1..=ORDERS).map(end).buffered(4).collect().await;
     let (_, first) = &ends[0];
-    assert_eq!(first["roles"].as_array().unwrap().len(), 5, "{first:#}");
+    for (what, number) in [("roles", 5), ("users", 3), ("grants", 3), ("passwords", 2)] {
+        assert_eq!(first[what].as_array().unwrap().len(), number, "{first:#}");
+    }
     for (order, end) in &ends {
         assert_eq!(end, first, "{order:?}");
     }
@@ -26,9 +28,12 @@ enum Part {
     Namespace(&'static str),
     /// Its name, identity Namespace and parts.
     Role(&'static str, Option<&'static str>, &'static [&'static str]),
+    /// Its name, roles, and whether it has a password of the Secret.
+    User(&'static str, &'static [&'static str], bool),
+    Secret,
 }
 
-const BUNDLE: [Part; 9] = [
+const BUNDLE: [Part; 13] = [
     Part::Profile,
     Part::Tenant,
     Part::Namespace("sales"),
@@ -38,6 +43,10 @@ const BUNDLE: [Part; 9] = [
     Part::Role("keeper", Some("stock"), &["reader"]),
     Part::Role("boss", None, &["clerk", "keeper"]),
     Part::Role("owner", Some("sales"), &["boss", "reader"]),
+    Part::User("ada", &["boss"], true),
+    Part::User("bob", &["clerk", "reader"], true),
+    Part::User("robot", &[], false),
+    Part::Secret,
 ];
 
 /// Applies the bundle in an order of its own, and answers the order and what there is in the end.
@@ -88,6 +97,18 @@ async fn apply(space: &Space, part: Part) {
             }
             space.in_acme::<Role>(name, spec).await;
         }
+        Part::User(name, roles, with_password) => {
+            let roles: Vec<_> = roles.iter().map(|role| json!({"name": role})).collect();
+            let mut spec = json!({"email": format!("{name}@acme.example"), "roles": roles});
+            if with_password {
+                spec["password"] = json!({"secretKeyRef": {"name": "passwords", "key": name}});
+            }
+            space.in_acme::<User>(name, spec).await;
+        }
+        Part::Secret => {
+            let password = b"correct horse battery".as_slice();
+            space.make_secret("passwords", &[("ada", password), ("bob", password)]).await;
+        }
     }
 }
 
@@ -99,6 +120,8 @@ async fn reached(space: &Space) -> Value {
             Part::Tenant => drop(space.ready("acme").await),
             Part::Namespace(name) => drop(space.well::<Namespace>(name).await),
             Part::Role(name, ..) => drop(space.well::<Role>(name).await),
+            Part::User(name, ..) => drop(space.well::<User>(name).await),
+            Part::Secret => {}
         }
     }
     let mut database = space.database().await;
@@ -107,5 +130,8 @@ async fn reached(space: &Space) -> Value {
         "namespaces": database.namespaces().await,
         "roles": database.roles().await,
         "composites": database.composites().await,
+        "users": database.users().await,
+        "grants": database.grants().await,
+        "passwords": database.texts("SELECT username FROM v1_credentials ORDER BY 1").await,
     })
 }

@@ -42,7 +42,9 @@ async fn a_chart_for_one_namespace_grants_enough_there_and_nothing_elsewhere() {
     for question in [
         ["list", "tenants.keyreeve.dev", "--all-namespaces"].as_slice(),
         &["list", "namespaces"],
-        &["get", "secrets", "--namespace", namespace],
+        &["get", "secrets", "--namespace", "default"],
+        &["patch", "secrets", "--namespace", namespace],
+        &["delete", "secrets", "--namespace", namespace],
         &["patch", "tenants.keyreeve.dev", "--namespace", "default"],
     ] {
         let mut ask = vec!["auth", "can-i", &subject];

@@ -73,18 +73,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 # By patch, it sets and removes its finalizer. It gets an object only when that cannot be read as one
 # of its kind, to say so in its status.
 - apiGroups: [keyreeve.dev]
-  resources: [tenants, namespaces, roles]
+  resources: [tenants, namespaces, roles, users]
   verbs: [get, list, watch, patch]
 - apiGroups: [keyreeve.dev]
   resources: [tenantprofiles]
   verbs: [get, list, watch]
 - apiGroups: [keyreeve.dev]
-  resources: [tenants/status, tenantprofiles/status, namespaces/status, roles/status]
+  resources: [tenants/status, tenantprofiles/status, namespaces/status, roles/status, users/status]
   verbs: [patch]
-# It reads these, for they hold back the deletion of their Tenant.
-- apiGroups: [keyreeve.dev]
-  resources: [users]
-  verbs: [list, watch]
 # Whether the whole Kubernetes namespace goes, when an object in it is deleted.
 - apiGroups: [""]
   resources: [namespaces]
@@ -92,6 +88,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if not .Values.secrets.namespaces }}
+{{ include "keyreeve.passwordRules" . }}
+{{- end }}
+{{- end -}}
+
+{{/* What the operator may do where the Secrets of Users' passwords are. It watches their metadata, gets those
+     that Users name, and makes those that Users ask for; it never changes or removes one. */}}
+{{- define "keyreeve.passwordRules" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create]
 {{- end -}}
 
 {{/* The subject of every binding. */}}

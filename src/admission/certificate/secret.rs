@@ -12,7 +12,7 @@ use serde_json::json;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::held::{Content, Pair};
-use crate::keystore::wire;
+use crate::secrets;
 
 /// By this label a Secret is known as the operator's own.
 const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "keyreeve");
@@ -41,21 +41,22 @@ pub struct Found {
 impl Place {
     /// Reads it, if it is there.
     pub async fn read(&self) -> Result<Option<Found>, kube::Error> {
-        let Some(mut secret) = wire::read(&self.client, &self.namespace, &self.name).await? else {
+        let Some(mut secret) = secrets::read(&self.client, &self.namespace, &self.name).await?
+        else {
             return Ok(None);
         };
         let version = secret.metadata.resource_version.take().unwrap_or_default();
         let label = secret.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY.0));
         let is_ours = label.is_some_and(|label| label == MANAGED_BY.1);
         let content = is_ours.then(|| content(secret.data.as_ref()));
-        wire::wipe(secret);
+        secrets::wipe(secret);
         Ok(Some(Found { content, version }))
     }
 
     /// Puts this into it: into the one that was found, or a new one. Fails if it has changed since.
     pub async fn write(&self, found: Option<&Found>, content: &Content) -> Result<(), kube::Error> {
         let Some(found) = found else {
-            return wire::create(&self.client, &self.namespace, self.secret(content))
+            return secrets::create(&self.client, &self.namespace, self.secret(content))
                 .await
                 .map(drop);
         };
@@ -70,7 +71,7 @@ impl Place {
             text.zeroize();
         }
         let written = api.patch_metadata(&self.name, &PatchParams::default(), &patch).await;
-        wire::wipe_patch(patch);
+        secrets::wipe_patch(patch);
         written.map(drop)
     }
 

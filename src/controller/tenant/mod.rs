@@ -72,11 +72,12 @@ impl Linked for Tenant {
 
     fn standing(&self) -> String {
         let Some(status) = &self.status else { return String::new() };
-        let plan = status.effective.as_ref().map(|effective| {
-            let subscription = &effective.subscription;
-            (&subscription.plan, &subscription.plan_details)
+        let in_force = status.effective.as_ref().map(|effective| {
+            let (subscription, settings) = (&effective.subscription, &effective.settings);
+            let passwords = settings.policies.as_ref().map(|policies| &policies.password);
+            (&subscription.plan, &subscription.plan_details, passwords, settings.hash_function)
         });
-        json!([status.store, plan]).to_string()
+        json!([status.store, in_force]).to_string()
     }
 }
 
@@ -211,7 +212,7 @@ impl Controlled for Tenant {
         if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) {
             let members = context.view.members(self, id);
             if !members.is_empty() {
-                return Err(deletion::blocked("the tenant", &members));
+                return Err(deletion::blocked("the tenant", &members, &[]));
             }
         }
         let deleted = context.store.delete(&key, &mark).await.map_err(deletion::waits)?;

@@ -20,7 +20,7 @@ use crate::{
         effective::Document,
         subscription::{self, Standing},
     },
-    store::{Applied, Census, Store, TenantState},
+    store::{Applied, Census, Limits, Store, TenantState},
 };
 
 /// What a reconcile found and did.
@@ -136,6 +136,7 @@ impl Report<'_> {
                 ),
             });
         }
+        also.extend(self.over_limit());
         let unenforced = self.document.unenforced_protection();
         if !unenforced.is_empty() {
             also.push(Also {
@@ -145,6 +146,28 @@ impl Report<'_> {
             });
         }
         also
+    }
+
+    /// That there are more members than the plan allows, if there are.
+    fn over_limit(&self) -> Option<Also> {
+        let limits = self.document.plan_details.as_ref().map(Limits::from)?;
+        let counts = self.census.counts;
+        let above: Vec<_> = counts
+            .above(&limits)
+            .into_iter()
+            .map(|(counted, limit)| {
+                let name = counted.limit();
+                format!("{} {counted}, and planDetails.{name} allows {limit}", counts.of(counted))
+            })
+            .collect();
+        (!above.is_empty()).then(|| Also {
+            type_: "OverLimit",
+            reason: Reason::OverLimit,
+            message: format!(
+                "there are {}. Nobody is evicted, and nobody is let in: delete some, or raise the limit in the TenantProfile",
+                above.join("; ")
+            ),
+        })
     }
 
     fn notices(&self) -> Vec<Notice> {

@@ -62,6 +62,25 @@ impl Database {
         .await
     }
 
+    /// What an identity provider reads of all users, sorted: `tenant/username email`, `!` for a disabled one,
+    /// `?` for an address that is not verified.
+    pub async fn users(&mut self) -> Vec<String> {
+        self.texts(
+            "SELECT tenant_id || '/' || username || coalesce(' ' || email || iif(email_verified, '', '?'), '') || \
+             iif(enabled, '', ' !') FROM v1_users ORDER BY 1",
+        )
+        .await
+    }
+
+    /// Who holds which role, sorted: `username > namespace/name`.
+    pub async fn grants(&mut self) -> Vec<String> {
+        self.texts(
+            "SELECT username || ' > ' || coalesce(role_namespace || '/', '') || role_name \
+             FROM v1_user_roles ORDER BY 1",
+        )
+        .await
+    }
+
     /// Changes whenever another connection has committed a write.
     pub async fn version(&mut self) -> i64 {
         self.number("PRAGMA data_version").await

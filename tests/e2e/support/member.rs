@@ -1,8 +1,8 @@
-//! Namespaces and Roles, as tests make, await and remove them.
+//! Namespaces, Roles and Users, as tests make, await and remove them.
 
 use std::fmt::Debug;
 
-use keyreeve::api::{Condition, LastHandled, Namespace, RECONCILE_ANNOTATION, Role, Tenant};
+use keyreeve::api::{Condition, LastHandled, Namespace, RECONCILE_ANNOTATION, Role, Tenant, User};
 use kube::{Resource, api::DeleteParams, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -49,6 +49,18 @@ impl Conditions for Role {
 }
 
 impl Member for Role {
+    fn last_handled(&self) -> Option<&LastHandled> {
+        self.status.as_ref()?.last_handled.as_ref()
+    }
+}
+
+impl Conditions for User {
+    fn conditions(&self) -> &[Condition] {
+        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+    }
+}
+
+impl Member for User {
     fn last_handled(&self) -> Option<&LastHandled> {
         self.status.as_ref()?.last_handled.as_ref()
     }

@@ -12,6 +12,7 @@ mod member;
 mod operator;
 mod release;
 mod rights;
+mod secret;
 mod space;
 mod turned;
 mod webhook;
@@ -42,7 +43,7 @@ pub fn setting(name: &str) -> String {
 }
 
 /// Waits until it is so.
-pub async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !is_so().await {
         assert!(tokio::time::Instant::now() < deadline, "it never came about that {what}");

@@ -77,7 +77,9 @@ impl Turned {
             Options {
                 owner: "clock-test/keyreeve-system".into(),
                 watch_namespaces: vec![space.namespace.clone()],
+                operator_namespace: "keyreeve-system".into(),
                 keystore_namespace: space.namespace.clone(),
+                secrets_namespaces: Vec::new(),
                 default_profile: None,
                 take_over_from: Vec::new(),
                 adoptable: globset::GlobSet::empty(),

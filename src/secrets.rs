@@ -1,4 +1,5 @@
-//! Secrets between here and the API server, so that no content gets into a log or stays in memory.
+//! Secrets of Kubernetes, between here and the API server, so that nothing in them gets into a log or
+//! stays in memory.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{

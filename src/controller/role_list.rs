@@ -1,0 +1,91 @@
+//! Lists of Roles in a spec: those that a Role contains, and those that a User holds.
+
+use super::{context::Context, home::Home, index::ObjectId, member::Member, view::target};
+use crate::{
+    api::{ObjectReference, Role},
+    policy::{Problem, Reason, composites},
+    store::RoleName,
+};
+
+/// A list of Roles in the spec of an object.
+pub struct RoleList<'a> {
+    /// The field, for messages.
+    pub field: &'static str,
+    /// What it lists.
+    pub references: &'a [ObjectReference],
+    /// The roles that the object has in the store.
+    pub held: &'a [RoleName],
+}
+
+impl RoleList<'_> {
+    /// The roles of the list that the object shall have, sorted, and what it still waits for.
+    ///
+    /// A role whose grant was withdrawn stays in the store where it is; a new one is not given.
+    pub fn resolve(
+        &self,
+        id: &ObjectId,
+        home: &Home,
+        context: &Context,
+    ) -> Result<(Vec<RoleName>, Option<Problem>), Problem> {
+        let (mut roles, mut missing) = (Vec::new(), Vec::new());
+        for reference in self.references {
+            match self.role(reference, id, home, context) {
+                Ok(role) => roles.push(role),
+                Err(problem) if problem.is_stalled() => return Err(problem),
+                Err(problem) => {
+                    if problem.reason == Reason::NotAllowed {
+                        roles.extend(self.withdrawn(reference, id, home, context));
+                    }
+                    missing.push(problem);
+                }
+            }
+        }
+        roles.sort();
+        roles.dedup();
+        Ok((roles, composites::waiting_for(&missing)))
+    }
+
+    fn role(
+        &self,
+        reference: &ObjectReference,
+        id: &ObjectId,
+        home: &Home,
+        context: &Context,
+    ) -> Result<RoleName, Problem> {
+        let (role_id, role) = context.view.role_of(reference, &id.namespace, self.field)?;
+        home.is_that_of(&role.spec.tenant_ref, &role_id, self.field)?;
+        let not_there = |why: &str| {
+            let message =
+                format!("{}: Role (roles.keyreeve.dev) {} {why}", self.field, role_id.name);
+            Problem::waiting(Reason::RoleNotFound, message)
+        };
+        if role.metadata.deletion_timestamp.is_some() {
+            return Err(not_there("is being deleted"));
+        }
+        role.name_in_store(context)
+            .ok_or_else(|| not_there("is not in the store: its own status says why"))
+    }
+
+    /// A role that the object has, although it may not be given it any more.
+    fn withdrawn(
+        &self,
+        reference: &ObjectReference,
+        id: &ObjectId,
+        home: &Home,
+        context: &Context,
+    ) -> Option<RoleName> {
+        let role_id = target(reference, &id.namespace);
+        let role = context.view.roles.get(&role_id)?;
+        let stays = role.metadata.deletion_timestamp.is_none()
+            && target(&role.spec.tenant_ref, &role_id.namespace) == home.id;
+        role.name_in_store(context).filter(|name| stays && self.held.contains(name))
+    }
+}
+
+impl Role {
+    /// Its name in the store, if it is there.
+    fn name_in_store(&self, context: &Context) -> Option<RoleName> {
+        let status = self.status.as_ref().filter(|_| self.is_in(context.store.as_ref()))?;
+        Some(RoleName { namespace: status.namespace.clone(), name: self.stored_name() })
+    }
+}

@@ -1,0 +1,274 @@
+//! Users: find the tenant and the roles, decide whose the name is and what the password shall be, apply
+//! it to the store, report.
+
+mod desired;
+mod password;
+mod report;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use kube::ResourceExt;
+
+use super::{
+    cache::Guarded,
+    context::Context,
+    driver::{Controlled, Notice, Outcome},
+    home::Home,
+    index::{Kind, Link, ObjectId},
+    informer::Linked,
+    inherit::Memo,
+    member::{self, Found, Member},
+    role_list::RoleList,
+    view::{View, target},
+};
+use crate::{
+    api::{
+        AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, ReferrerKind, StoreReference,
+        User,
+    },
+    policy::{
+        Problem, Reason,
+        claim::{self, Claim, Mark},
+        email, own_rules, username,
+    },
+    store::{self, Key, RoleName, State, UserState},
+};
+use password::PasswordOutcome;
+use report::report;
+
+/// The list that memos name when it is managed.
+const ROLES: &str = "roles";
+
+impl User {
+    /// The username in force.
+    fn username(&self) -> Result<String, Problem> {
+        username::in_force(&self.spec, &self.name_any())
+            .map_err(|violation| Problem::terminal(Reason::InvalidSpec, violation.to_string()))
+    }
+
+    /// The username in force, or as it is written where there is none.
+    fn username_for_people(&self) -> String {
+        self.username()
+            .unwrap_or_else(|_| self.spec.username.clone().unwrap_or_else(|| self.name_any()))
+    }
+
+    /// The email address that it claims, in the form in which addresses are compared.
+    fn email_key(&self) -> Option<String> {
+        email::email(self.spec.email.as_deref()?).ok()
+    }
+
+    fn claims_email(&self, email_key: &str) -> String {
+        let tenant = target(&self.spec.tenant_ref, &self.namespace().unwrap_or_default());
+        format!("{tenant}/email/{email_key}")
+    }
+}
+
+impl Linked for User {
+    const KIND: Kind = Kind::User;
+
+    fn links(&self) -> BTreeSet<Link> {
+        let own = self.namespace().unwrap_or_default();
+        let mut links = member::links(self);
+        links.extend(self.email_key().map(|email| Link::Claims(self.claims_email(&email))));
+        for role in self.spec.roles.iter().flatten().map(|role| target(role, &own)) {
+            if role.namespace != own {
+                links.insert(Link::LooksOutOf(own.clone()));
+            }
+            links.insert(Link::RefersTo(Kind::Role, role));
+        }
+        let secret = self.password_place().map(|place| ObjectId::new(own, place.secret));
+        links.extend(secret.map(Link::UsesSecret));
+        links
+    }
+
+    fn standing(&self) -> String {
+        member::standing(self)
+    }
+}
+
+impl Member for User {
+    const STORED: store::Kind = store::Kind::User;
+    const REFERS_AS: ReferrerKind = ReferrerKind::User;
+    const NAMED_BY: &'static str = "spec.username";
+
+    fn tenant_ref(&self) -> &ObjectReference {
+        &self.spec.tenant_ref
+    }
+
+    fn deletion_policy(&self) -> Option<DeletionPolicy> {
+        self.spec.deletion_policy
+    }
+
+    fn adoption_policy(&self) -> Option<AdoptionPolicy> {
+        self.spec.adoption_policy
+    }
+
+    fn key(&self, tenant_id: &str, _: &Context) -> Option<Key> {
+        Some(Key::User { tenant: tenant_id.into(), username: self.username().ok()? })
+    }
+
+    fn called(&self) -> String {
+        format!("user {}", self.username_for_people())
+    }
+
+    fn claims(&self) -> Link {
+        let tenant = target(&self.spec.tenant_ref, &self.namespace().unwrap_or_default());
+        Link::Claims(format!("{tenant}/user/{}", self.username_for_people()))
+    }
+
+    fn was_in(&self) -> Option<&StoreReference> {
+        self.status.as_ref()?.store.as_ref()
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl Controlled for User {
+    const IN_STORE: bool = true;
+
+    fn latest(view: &View, id: &ObjectId) -> Option<Arc<Guarded<Self>>> {
+        view.users.get_guarded(id)
+    }
+
+    async fn reconcile(
+        &self,
+        id: &ObjectId,
+        broken: Option<Problem>,
+        context: &Context,
+    ) -> Result<Outcome, Problem> {
+        // Resolve.
+        if let Some(problem) = broken {
+            return Err(problem);
+        }
+        own_rules::user(&self.spec, &id.name)?;
+        let tenant = &self.spec.tenant_ref;
+        let home = Home::of(tenant, &id.namespace, ReferrerKind::User, context).await?;
+        home.has_users()?;
+        let username = self.username()?;
+        let key = Key::User { tenant: home.tenant_id.clone(), username: username.clone() };
+
+        // Decide.
+        let mut found = match Found::of(self, id, (&key, &home), context).await? {
+            Ok(found) => found,
+            Err(conflict) => return Ok(self.not_in_store(conflict)),
+        };
+        let is_new = matches!(found.claim, Claim::Create | Claim::Adopt);
+        let decided = match self.decide(id, &key, &home, &found, context).await {
+            Err(problem) if is_new => return Ok(self.not_in_store(problem)),
+            decided => decided?,
+        };
+
+        // Apply.
+        if found.begins_to_leave(ROLES, decided.state.roles.is_some()) {
+            // What it had put there goes first, and only then is it no longer managed.
+            if let Some(there) = found.user_state() {
+                let emptied = UserState { roles: Some(Vec::new()), ..there.clone() };
+                found.apply(State::User(emptied), context).await?;
+            }
+        }
+        found.memo = decided.memo;
+        let state = State::User(decided.state.clone());
+        let applied = found.apply_with(state, decided.password.new.clone(), context).await?;
+
+        // Report.
+        let status = report(&decided.state, &decided.password, &found, &home, context);
+        let not_ready = first_to_mend(decided.password.problem, decided.missing);
+        let mut outcome = found.outcome(self, &applied, status, not_ready, context);
+        outcome.also = Some(decided.password.also);
+        outcome.notices.extend(decided.password.notices);
+        Ok(outcome)
+    }
+
+    async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
+        member::clean_up(self, id, &[], context).await
+    }
+}
+
+/// What a reconcile decided.
+struct Decided {
+    state: UserState,
+    memo: Memo,
+    password: PasswordOutcome,
+    /// The roles that are waited for.
+    missing: Option<Problem>,
+}
+
+impl User {
+    /// What the store shall have. One that is not in the store yet comes there whole or not at all.
+    async fn decide(
+        &self,
+        id: &ObjectId,
+        key: &Key,
+        home: &Home,
+        found: &Found,
+        context: &Context,
+    ) -> Result<Decided, Problem> {
+        let is_new = matches!(found.claim, Claim::Create | Claim::Adopt);
+        self.email_is_free(home, found, context)?;
+        if is_new {
+            home.has_room_for_a_user(context).await?;
+        }
+        let (roles, missing) = self.resolve_roles(id, home, found, context)?;
+        let password = self.password(id, (key, home), found, context).await?;
+        if is_new && let Some(problem) = password.problem {
+            return Err(problem);
+        }
+        let (state, memo) = self.desired(key, found, roles, &password)?;
+        Ok(Decided { state, memo, password, missing })
+    }
+
+    /// The roles that it shall hold, if it manages any, and what is still missing.
+    fn resolve_roles(
+        &self,
+        id: &ObjectId,
+        home: &Home,
+        found: &Found,
+        context: &Context,
+    ) -> Result<(Option<Vec<RoleName>>, Option<Problem>), Problem> {
+        let Some(references) = &self.spec.roles else { return Ok((None, None)) };
+        let held = found.user_state().and_then(|there| there.roles.clone()).unwrap_or_default();
+        let list = RoleList { field: "spec.roles", references, held: &held };
+        let (roles, missing) = list.resolve(id, home, context)?;
+        Ok((Some(roles), missing))
+    }
+
+    /// Whether it may have its email address: it has it already, or no older User claims it. The store
+    /// makes sure of it.
+    fn email_is_free(&self, home: &Home, found: &Found, context: &Context) -> Result<(), Problem> {
+        let there = found.user_state().and_then(|there| there.email_key.as_ref());
+        if there == self.email_key().as_ref() {
+            return Ok(());
+        }
+        self.email_taken(&found.mark, home, &context.view).map_or(Ok(()), Err)
+    }
+
+    /// The conflict with an older User that claims its email address, for all that the view knows.
+    pub(super) fn email_taken(&self, me: &Mark, home: &Home, view: &View) -> Option<Problem> {
+        let email = self.email_key()?;
+        let claimants = member::rivals(self, &self.claims_email(&email), &home.id, view);
+        let what = format!("spec.email: the address {email} in tenant {}", home.tenant_id);
+        claim::taken_before(me, claimants, (&what, "set another spec.email"))
+    }
+
+    /// The outcome where nothing in the store is this User's. The id stays in status: it comes back with
+    /// the user.
+    fn not_in_store(&self, problem: Problem) -> Outcome {
+        let id = self.status.as_ref().and_then(|status| status.id.clone());
+        Outcome {
+            status: id.map(|id| ("id".to_owned(), id.into())).into_iter().collect(),
+            ..member::not_in_store(problem)
+        }
+    }
+}
+
+/// Of two problems, the one that needs a person.
+fn first_to_mend(one: Option<Problem>, other: Option<Problem>) -> Option<Problem> {
+    match (one, other) {
+        (Some(one), Some(other)) if !one.is_stalled() && other.is_stalled() => Some(other),
+        (one, other) => one.or(other),
+    }
+}
