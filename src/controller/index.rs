@@ -108,6 +108,19 @@ impl Index {
         self.linked.get(link).into_iter().flatten()
     }
 
+    /// The objects of one kind with this link, in order.
+    pub fn of_kind<'a>(
+        &'a self,
+        kind: Kind,
+        link: &Link,
+    ) -> impl Iterator<Item = &'a ObjectId> + use<'a> {
+        // They stand beside each other, however many there are of other kinds.
+        let from = (kind, ObjectId::new("", ""));
+        let objects = self.linked.get(link).into_iter();
+        let objects = objects.flat_map(move |objects| objects.range(from.clone()..));
+        objects.take_while(move |(of, _)| *of == kind).map(|(_, id)| id)
+    }
+
     /// The Roles that contain a Role, directly or through others; itself, too, if they do so in a circle.
     #[must_use]
     pub fn containers(&self, role: &ObjectId) -> BTreeSet<ObjectId> {
@@ -165,6 +178,8 @@ mod tests {
         assert_eq!(old, BTreeSet::from([gold.clone()]));
         assert_eq!((index.count(&gold), index.count(&silver)), (0, 1));
         assert_eq!(index.with(&silver).collect::<Vec<_>>(), [&(Kind::Tenant, acme.clone())]);
+        assert_eq!(index.of_kind(Kind::Tenant, &silver).collect::<Vec<_>>(), [&acme]);
+        assert_eq!(index.of_kind(Kind::Role, &silver).count(), 0);
         assert_eq!(index.remove(Kind::Tenant, &acme), BTreeSet::from([silver.clone()]));
         assert_eq!(index.count(&silver), 0);
         assert!(index.objects.is_empty() && index.linked.is_empty());

@@ -13,7 +13,7 @@ use super::{
     cache::{Cache, Guarded},
     context::Options,
     index::{Index, Kind, Link, ObjectId},
-    member::Member as _,
+    member,
 };
 use crate::{
     api::{
@@ -201,20 +201,21 @@ impl View {
     /// How many members of this kind a tenant has in a store, as their status says.
     #[must_use]
     pub fn stored_members(&self, kind: claim::Kind, tenant: &ObjectId) -> usize {
-        let linked: Vec<_> = self.index().with(&Link::In(tenant.clone())).cloned().collect();
-        let is_stored = |(of, id): &(Kind, ObjectId)| match (kind, of) {
-            (claim::Kind::User, Kind::User) => {
-                self.users.get(id).is_some_and(|user| user.was_in().is_some())
-            }
-            (claim::Kind::Role, Kind::Role) => {
-                self.roles.get(id).is_some_and(|role| role.was_in().is_some())
-            }
-            (claim::Kind::Namespace, Kind::Namespace) => {
-                self.namespaces.get(id).is_some_and(|found| found.was_in().is_some())
-            }
-            _ => false,
+        let kind = match kind {
+            claim::Kind::Tenant => Kind::Tenant,
+            claim::Kind::Namespace => Kind::Namespace,
+            claim::Kind::Role => Kind::Role,
+            claim::Kind::User => Kind::User,
         };
-        linked.iter().filter(|member| is_stored(member)).count()
+        let link = Link::In(tenant.clone());
+        let members: Vec<_> = self.index().of_kind(kind, &link).cloned().collect();
+        let is_stored = |id: &&ObjectId| match kind {
+            Kind::User => is_stored(&self.users, id),
+            Kind::Role => is_stored(&self.roles, id),
+            Kind::Namespace => is_stored(&self.namespaces, id),
+            Kind::Tenant | Kind::TenantProfile => false,
+        };
+        members.iter().filter(is_stored).count()
     }
 
     /// The Roles in an identity Namespace that are not being deleted themselves and that it allows.
@@ -306,6 +307,11 @@ where
         namespace: id.namespace.clone(),
         name: id.name.clone(),
     })
+}
+
+/// Whether an object is in a store, as its status says.
+fn is_stored<K: member::Member>(cache: &Cache<K>, id: &ObjectId) -> bool {
+    cache.get(id).is_some_and(|member| member.was_in().is_some())
 }
 
 /// Whether an object is being deleted; none if it is not there.

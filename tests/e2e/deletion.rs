@@ -40,6 +40,15 @@ async fn waits_for_the_store(space: &Space, name: &str) -> Tenant {
     space.tenant(name, "waiting for the store", waits).await
 }
 
+/// Not just an object that has not been seen to be deleted yet.
+async fn deletion_waits_for_the_store(space: &Space, name: &str) -> Tenant {
+    let waits = |tenant: &Tenant| {
+        tenant.is_reconciling("StoreUnavailable")
+            && tenant.message().starts_with("the deletion waits")
+    };
+    space.tenant(name, "deletion waiting for the store", waits).await
+}
+
 /// `{}` in `members` is the test's namespace.
 async fn blocked_by(space: &Space, name: &str, members: &str) {
     let members = members.replace("{}", &space.namespace);
@@ -171,7 +180,7 @@ async fn a_deletion_waits_for_a_removed_file_until_retain_or_an_operator_with_an
     space.delete("acme").await;
     space.delete("kept").await;
     for name in ["acme", "kept"] {
-        let waiting = waits_for_the_store(&space, name).await;
+        let waiting = deletion_waits_for_the_store(&space, name).await;
         assert!(waiting.message().contains("was deleted or moved away"), "{}", waiting.message());
     }
     space.merge::<Tenant>("kept", json!({"spec": {"deletionPolicy": "Retain"}})).await;

@@ -72,10 +72,11 @@ pub(super) fn report(
 
 /// What each Role of the tenant contains in the store, as its own status says.
 fn contained(home: &Home, view: &View, store: &dyn Store) -> BTreeMap<RoleName, Vec<RoleName>> {
-    let members: Vec<_> = view.index().with(&Link::In(home.id.clone())).cloned().collect();
-    let roles = members.into_iter().filter(|(kind, _)| *kind == Kind::Role);
-    let roles = roles.filter_map(|(_, id)| view.roles.get(&id)).filter(|role| role.is_in(store));
+    let link = Link::In(home.id.clone());
+    let roles: Vec<_> = view.index().of_kind(Kind::Role, &link).cloned().collect();
+    let roles = roles.iter().filter_map(|id| view.roles.get(id));
     roles
+        .filter(|role| role.is_in(store))
         .filter_map(|role| {
             let name = role.stored_name();
             let status = role.status?;
