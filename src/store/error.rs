@@ -19,7 +19,10 @@ pub enum Error {
     #[error("another user of the tenant has this {0}: choose another one")]
     Taken(&'static str),
     /// It would be more than the plan allows.
-    #[error("the plan allows {limit} {counted} (planDetails.{}), and there are as many", counted.limit())]
+    #[error(
+        "the plan allows {limit} {counted} (planDetails.{}), and there are as many: raise the limit in the TenantProfile, \
+         or delete one of them", counted.limit()
+    )]
     LimitReached {
         /// Of what.
         counted: Counted,

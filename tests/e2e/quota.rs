@@ -77,7 +77,9 @@ async fn however_many_come_at_once_as_many_as_the_plan_allows_get_a_seat() {
     let waiting = all.iter().find(|user| !user.is_ready()).unwrap();
     let said = waiting.message();
     assert!(
-        said.contains("the plan allows 20 users") && said.contains("planDetails.maxUsers"),
+        said.contains("the plan allows 20 users")
+            && said.contains("planDetails.maxUsers")
+            && said.contains("raise the limit in the TenantProfile"),
         "{said}"
     );
 
