@@ -1,23 +1,75 @@
 //! Every example, applied as a reader would: by kubectl, all at once, twice.
 
-use std::process::Command;
+use std::{fs, path::PathBuf, process::Command};
 
-use keyreeve::api::{Namespace, Role, TenantProfile};
-use kube::{ResourceExt, api::ListParams};
+use keyreeve::api::{Namespace, Role, Tenant, TenantProfile, User};
+use kube::{Api, ResourceExt, api::ListParams};
 
-use crate::support::{Audit, Conditions, Operator, Space, setting};
+use crate::support::{Audit, Conditions, Member, Operator, Space, is_current, setting, until};
+
+/// The Kubernetes namespaces that examples/two-tenants brings along.
+const BROUGHT: [&str; 3] = ["platform", "team-bank", "team-bakery"];
 
 #[tokio::test]
 async fn every_example_becomes_what_it_says() {
     let space = Space::new("examples").await;
-    let _operator = Operator::start(&space);
-    kubectl_apply(&space);
-    let tenants = space.tenants().list(&ListParams::default()).await.unwrap();
-    assert!(tenants.items.len() >= 7, "{}", tenants.items.len());
-    for tenant in tenants {
-        let tenant = space.ready(&tenant.name_any()).await;
+    let namespaces = [&[space.namespace.as_str()], &BROUGHT[..]].concat();
+    let _operator = Operator::start_with(&space, &["--watch-namespace", &BROUGHT.join(",")]);
+    let kubeconfig = kubeconfig_of(&space);
+    kubectl_apply(&kubeconfig);
+    let mut counts = [0; 5];
+    for namespace in namespaces {
+        counts[0] += tenants_become(&space, namespace).await;
+        counts[1] += profiles_become(&space, namespace).await;
+        counts[2] += all_become::<Namespace>(&space, namespace).await;
+        counts[3] += all_become::<Role>(&space, namespace).await;
+        counts[4] += all_become::<User>(&space, namespace).await;
+    }
+    assert!(counts.iter().zip([10, 10, 4, 7, 7]).all(|(have, least)| *have >= least), "{counts:?}");
+    for (namespace, name, users) in
+        [(&*space.namespace, "bundle", 1), ("team-bank", "bank", 3), ("team-bakery", "bakery", 3)]
+    {
+        let counted =
+            |tenant: &Tenant| tenant.status.as_ref().and_then(|s| s.user_count) == Some(users);
+        until(Api::namespaced(space.client.clone(), namespace), name, "counted", counted).await;
+    }
+    let mut database = space.database().await;
+    assert_eq!(
+        database.composites().await,
+        [
+            "admin > orders/reader",
+            "head > payments/approver",
+            "owner > shop/seller",
+            "payments/approver > accounts/teller"
+        ]
+    );
+    let passwords = "SELECT username FROM v1_credentials ORDER BY 1";
+    assert_eq!(database.texts(passwords).await, ["ada", "alice", "ben", "carla"]);
+    // Applied again, nothing is to be done.
+    let audits = [Audit::begin(&space), Audit::of_operator_in("team-bank")];
+    let answer = kubectl_apply(&kubeconfig);
+    // To kubectl, stringData is always a change; to the API server it is none.
+    let unchanged =
+        |line: &str| line.ends_with("unchanged") || line == "secret/ben-password configured";
+    assert!(answer.lines().all(unchanged), "{answer}");
+    space.resync("minimal").await;
+    for audit in audits {
+        let writes: Vec<_> =
+            audit.writes().into_iter().filter(|write| !write.ends_with("minimal")).collect();
+        assert!(writes.is_empty(), "{writes:?}");
+    }
+}
+
+/// How many Tenants there are, each of which came to what it says.
+async fn tenants_become(space: &Space, namespace: &str) -> usize {
+    let api: Api<Tenant> = Api::namespaced(space.client.clone(), namespace);
+    let tenants = api.list(&ListParams::default()).await.unwrap().items;
+    for tenant in &tenants {
+        let is_ready = |tenant: &Tenant| tenant.is_ready() && is_current(tenant);
+        let tenant = until(api.clone(), &tenant.name_any(), "Ready", is_ready).await;
         let status = tenant.status.as_ref().unwrap();
         let effective = status.effective.as_ref().unwrap();
+        let plan = effective.subscription.plan.as_deref();
         match tenant.name_any().as_str() {
             "suspended" => {
                 assert!(tenant.condition("Suspended").is_some());
@@ -27,41 +79,55 @@ async fn every_example_becomes_what_it_says() {
                 status.overridden,
                 ["settings.registerEnabled", "settings.ttl.accessToken"]
             ),
-            "with-profile" => assert_eq!(effective.subscription.plan.as_deref(), Some("starter")),
+            "with-profile" => assert_eq!(plan, Some("starter")),
+            "bank" => assert_eq!(plan, Some("premium")),
+            "bakery" => assert_eq!(plan, Some("standard")),
             "full" => assert_eq!(status.tenant_id.as_deref(), Some("acme-corp")),
             _ => assert_eq!(status.enabled, Some(true)),
         }
     }
-    for profile in space.profiles().list(&ListParams::default()).await.unwrap() {
-        space.profile(&profile.name_any(), "accepted", TenantProfile::is_ready).await;
+    tenants.len()
+}
+
+/// How many TenantProfiles there are, each of which was accepted.
+async fn profiles_become(space: &Space, namespace: &str) -> usize {
+    let api: Api<TenantProfile> = Api::namespaced(space.client.clone(), namespace);
+    let profiles = api.list(&ListParams::default()).await.unwrap().items;
+    for profile in &profiles {
+        until(api.clone(), &profile.name_any(), "accepted", TenantProfile::is_ready).await;
     }
-    let everywhere = ListParams::default();
-    for namespace in space.api::<Namespace>().list(&everywhere).await.unwrap() {
-        space.well::<Namespace>(&namespace.name_any()).await;
+    profiles.len()
+}
+
+/// How many of a kind there are in tenants, each of which became Ready.
+async fn all_become<M: Member>(space: &Space, namespace: &str) -> usize {
+    let api: Api<M> = Api::namespaced(space.client.clone(), namespace);
+    let members = api.list(&ListParams::default()).await.unwrap().items;
+    for member in &members {
+        let is_well = |member: &M| member.is_ready() && member.is_told();
+        until(api.clone(), &member.name_any(), "Ready", is_well).await;
     }
-    for role in space.api::<Role>().list(&everywhere).await.unwrap() {
-        space.well::<Role>(&role.name_any()).await;
-    }
-    let composites = space.database().await.composites().await;
-    assert_eq!(composites, ["admin > orders/reader"]);
-    // Applied again, nothing is to be done.
-    let audit = Audit::begin(&space);
-    let answer = kubectl_apply(&space);
-    assert!(answer.lines().all(|line| line.ends_with("unchanged")), "{answer}");
-    space.resync("minimal").await;
-    let writes: Vec<_> =
-        audit.writes().into_iter().filter(|write| !write.ends_with("minimal")).collect();
-    assert!(writes.is_empty(), "{writes:?}");
+    members.len()
+}
+
+/// The administrator's, with the test's namespace as the present one: by `--namespace`, kubectl would
+/// refuse the examples that name theirs.
+fn kubeconfig_of(space: &Space) -> PathBuf {
+    let file = space.folder().join("administrator.kubeconfig");
+    fs::copy(setting("KEYREEVE_TEST_KUBECONFIG"), &file).unwrap();
+    kubectl(&file, &["config", "set-context", "--current", "--namespace", &space.namespace]);
+    file
 }
 
 /// What kubectl answers.
-fn kubectl_apply(space: &Space) -> String {
-    let output = Command::new("kubectl")
-        .env("KUBECONFIG", setting("KEYREEVE_TEST_KUBECONFIG"))
-        .args(["apply", "--namespace", &space.namespace, "--recursive", "--filename"])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples"))
-        .output()
-        .unwrap();
+fn kubectl_apply(kubeconfig: &PathBuf) -> String {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+    kubectl(kubeconfig, &["apply", "--recursive", "--filename", examples])
+}
+
+fn kubectl(kubeconfig: &PathBuf, arguments: &[&str]) -> String {
+    let output =
+        Command::new("kubectl").env("KUBECONFIG", kubeconfig).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -4,10 +4,14 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-/// Every document with its file.
+/// Every document of our kinds with its file; none says in which Kubernetes namespace it is.
 pub fn documents() -> Vec<(String, Value)> {
     let mut documents = Vec::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples"), &mut documents);
+    documents.retain(|(_, document)| document["apiVersion"] == "keyreeve.dev/v1alpha1");
+    for (_, document) in &mut documents {
+        document["metadata"].as_object_mut().unwrap().remove("namespace");
+    }
     documents
 }
 

@@ -25,6 +25,11 @@ impl Audit {
         Self::of(OPERATOR, Some(&space.namespace))
     }
 
+    /// Counts from now on what the operator does in a namespace.
+    pub fn of_operator_in(namespace: &str) -> Self {
+        Self::of(OPERATOR, Some(namespace))
+    }
+
     /// Counts from now on what this user does, in a namespace or everywhere.
     pub fn of(user: &str, namespace: Option<&str>) -> Self {
         let from =
