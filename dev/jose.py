@@ -24,7 +24,7 @@ def sign(text):
     now = int(time.time())
     token = JWT(
         header={"alg": alg, "kid": kid, "typ": "JWT"},
-        claims={"iss": secret["metadata"]["name"], "sub": "jane", "iat": now, "exp": now + 300},
+        claims={"iss": secret["metadata"]["name"], "sub": "ada", "iat": now, "exp": now + 300},
     )
     token.make_signed_token(JWK.from_pem(data[f"{kid}.pem"]))
     return token.serialize()

@@ -158,7 +158,7 @@ install_from_pypi() {
 
 # --- JOSE -------------------------------------------------------------------------------------
 
-# tools_jose: the library that jose.py signs and verifies with, and JOSE_PYTHON, which has it.
+# tools_jose: the libraries of jose.py and login.py, and JOSE_PYTHON, which has them.
 tools_jose() {
   local name=jwcrypto-$JWCRYPTO_VERSION-$CRYPTOGRAPHY_VERSION
   install_once "$DEV/$name" "Installing jwcrypto" "a few seconds" install_jose
