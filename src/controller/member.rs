@@ -200,6 +200,35 @@ impl Found {
     }
 }
 
+/// Makes sure that what the store has under this key was made by that member, to which a field refers. Its
+/// status says so, but may be forged: who wrote it would otherwise be given what somebody else has made under
+/// the same name.
+pub async fn made<M: Member>(
+    member: &M,
+    id: &ObjectId,
+    (key, field): (&Key, &str),
+    context: &Context,
+) -> Result<(), Problem> {
+    let me = mark(member, id, context);
+    let there = context.store.observe(key).await?.and_then(|record| record.mark);
+    let is_its_own = there.is_some_and(|mark| {
+        mark.is_same_object(&me) || context.options.take_over_from.contains(&mark.owner)
+    });
+    if is_its_own {
+        return Ok(());
+    }
+    // By another hand, so that no status tells of the end of it.
+    Err(Problem::transient(
+        Reason::StoreDependencyMissing,
+        format!(
+            "{field}: {} ({}.keyreeve.dev) {} was removed or changed in the store, and will be put right there",
+            M::kind(&()),
+            M::plural(&()),
+            id.name
+        ),
+    ))
+}
+
 /// The objects that claim a name, this one among them: only those that may. From a Kubernetes namespace
 /// that Tenant or Namespace do not allow, nobody could keep a name from others.
 pub fn rivals<M: Member>(member: &M, name: &str, tenant: &ObjectId, view: &View) -> Vec<Claimant> {

@@ -22,7 +22,7 @@ impl Role {
     }
 
     /// The parts that the store shall have, if the Role manages any, and what is still missing.
-    pub(super) fn resolve_parts(
+    pub(super) async fn resolve_parts(
         &self,
         id: &ObjectId,
         home: &Home,
@@ -32,7 +32,7 @@ impl Role {
         let Some(references) = &self.spec.composites else { return Ok((None, None)) };
         self.lies_on_no_circle(id, &context.view)?;
         let list = RoleList { field: FIELD, references, held };
-        let (parts, missing) = list.resolve(id, home, context)?;
+        let (parts, missing) = list.resolve(id, home, context).await?;
         Ok((Some(parts), missing))
     }
 

@@ -147,7 +147,7 @@ impl Controlled for Role {
         let home = Home::of(tenant, &id.namespace, ReferrerKind::Role, context).await?;
         home.has_rbac()?;
         let name =
-            RoleName { namespace: self.place(id, &home, context)?, name: self.stored_name() };
+            RoleName { namespace: self.place(id, &home, context).await?, name: self.stored_name() };
         let key = Key::Role { tenant: home.tenant_id.clone(), role: name.clone() };
 
         // Decide.
@@ -157,7 +157,7 @@ impl Controlled for Role {
         };
         let held = found.role_state().and_then(|there| there.composites.clone());
         let held = held.unwrap_or_default();
-        let (parts, missing) = self.resolve_parts(id, &home, &held, context)?;
+        let (parts, missing) = self.resolve_parts(id, &home, &held, context).await?;
         let mut state = self.desired(&home, &name, &mut found);
         state.composites = parts;
         if found.begins_to_leave(COMPOSITES, state.composites.is_some()) {
@@ -180,7 +180,7 @@ impl Controlled for Role {
 
 impl Role {
     /// The name of the identity Namespace that it is in, once the store has that.
-    fn place(
+    async fn place(
         &self,
         id: &ObjectId,
         home: &Home,
@@ -207,7 +207,10 @@ impl Role {
                 ),
             ));
         }
-        Ok(Some(namespace.stored_name()))
+        let name = namespace.stored_name();
+        let key = Key::Namespace { tenant: home.tenant_id.clone(), name: name.clone() };
+        member::made(&namespace, &namespace_id, (&key, "spec.namespaceRef"), context).await?;
+        Ok(Some(name))
     }
 
     /// The state that the store shall have, but for the parts.

@@ -1,10 +1,16 @@
 //! Lists of Roles in a spec: those that a Role contains, and those that a User holds.
 
-use super::{context::Context, home::Home, index::ObjectId, member::Member, view::target};
+use super::{
+    context::Context,
+    home::Home,
+    index::ObjectId,
+    member::{self, Member as _},
+    view::target,
+};
 use crate::{
     api::{ObjectReference, Role},
-    policy::{Problem, Reason, composites},
-    store::RoleName,
+    policy::{Class, Problem, Reason, composites},
+    store::{Key, RoleName},
 };
 
 /// A list of Roles in the spec of an object.
@@ -21,7 +27,7 @@ impl RoleList<'_> {
     /// The roles of the list that the object shall have, sorted, and what it still waits for.
     ///
     /// A role whose grant was withdrawn stays in the store where it is; a new one is not given.
-    pub fn resolve(
+    pub async fn resolve(
         &self,
         id: &ObjectId,
         home: &Home,
@@ -29,9 +35,9 @@ impl RoleList<'_> {
     ) -> Result<(Vec<RoleName>, Option<Problem>), Problem> {
         let (mut roles, mut missing) = (Vec::new(), Vec::new());
         for reference in self.references {
-            match self.role(reference, id, home, context) {
+            match self.role(reference, id, home, context).await {
                 Ok(role) => roles.push(role),
-                Err(problem) if problem.is_stalled() => return Err(problem),
+                Err(problem) if problem.class != Class::Waiting => return Err(problem),
                 Err(problem) => {
                     if problem.reason == Reason::NotAllowed {
                         roles.extend(self.withdrawn(reference, id, home, context));
@@ -45,7 +51,7 @@ impl RoleList<'_> {
         Ok((roles, composites::waiting_for(&missing)))
     }
 
-    fn role(
+    async fn role(
         &self,
         reference: &ObjectReference,
         id: &ObjectId,
@@ -62,8 +68,14 @@ impl RoleList<'_> {
         if role.metadata.deletion_timestamp.is_some() {
             return Err(not_there("is being deleted"));
         }
-        role.name_in_store(context)
-            .ok_or_else(|| not_there("is not in the store: its own status says why"))
+        let name = role
+            .name_in_store(home, context)
+            .ok_or_else(|| not_there("is not in the store: its own status says why"))?;
+        if !self.held.contains(&name) {
+            let key = Key::Role { tenant: home.tenant_id.clone(), role: name.clone() };
+            member::made(&role, &role_id, (&key, self.field), context).await?;
+        }
+        Ok(name)
     }
 
     /// A role that the object has, although it may not be given it any more.
@@ -78,14 +90,16 @@ impl RoleList<'_> {
         let role = context.view.roles.get(&role_id)?;
         let stays = role.metadata.deletion_timestamp.is_none()
             && target(&role.spec.tenant_ref, &role_id.namespace) == home.id;
-        role.name_in_store(context).filter(|name| stays && self.held.contains(name))
+        role.name_in_store(home, context).filter(|name| stays && self.held.contains(name))
     }
 }
 
 impl Role {
-    /// Its name in the store, if it is there.
-    fn name_in_store(&self, context: &Context) -> Option<RoleName> {
-        let status = self.status.as_ref().filter(|_| self.is_in(context.store.as_ref()))?;
-        Some(RoleName { namespace: status.namespace.clone(), name: self.stored_name() })
+    /// Its name in the store, if it is there, as its status says. The name itself is not status's to say.
+    fn name_in_store(&self, home: &Home, context: &Context) -> Option<RoleName> {
+        match self.key(&home.tenant_id, context)? {
+            Key::Role { role, .. } => Some(role).filter(|_| self.is_in(context.store.as_ref())),
+            _ => None,
+        }
     }
 }

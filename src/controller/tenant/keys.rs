@@ -259,18 +259,20 @@ impl Keys<'_> {
         })
     }
 
-    /// What the store or status knows of the keys.
+    /// What the store knows of the keys; or status, where the store knows of none, as after its loss.
+    /// Beside the store status has no say: who can forge it would have keys published whose private half
+    /// is theirs.
     fn known(&self) -> Ledger {
         let mut known = self.memo.ledger.clone();
-        for key in self.shown() {
-            if !known.knows(&key.key.kid) {
-                known.keys.push(KeyRecord {
-                    key: key.clone(),
-                    published_at: None,
-                    asked_for: false,
-                    longest_token: crate::api::Duration::default(),
-                });
-            }
+        if known.keys.is_empty() {
+            let shown = self.shown().iter();
+            let shown = shown.filter(|key| !known.forgotten.contains(&key.key.kid));
+            known.keys.extend(shown.map(|key| KeyRecord {
+                key: key.clone(),
+                published_at: None,
+                asked_for: false,
+                longest_token: crate::api::Duration::default(),
+            }));
         }
         known
     }

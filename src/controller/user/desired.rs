@@ -112,7 +112,7 @@ impl User {
             (None, Some(wanted)) => Ok(wanted.clone()),
             (None, None) => {
                 let told = self.status.as_ref().and_then(|status| status.id.clone());
-                told.map_or_else(new_id, Ok)
+                told.filter(|id| is_id(id)).map_or_else(new_id, Ok)
             }
         }
     }
@@ -158,6 +158,11 @@ fn providers(
     let gone = put.remove(NAME).unwrap_or_default();
     there.retain(|provider| !gone.contains(&provider.name));
     there
+}
+
+/// Whether it is written as ids are: status may be forged.
+fn is_id(id: &str) -> bool {
+    uuid::Uuid::try_parse(id).is_ok_and(|uuid| uuid.to_string() == id)
 }
 
 /// A random UUID (RFC 9562, version 4).

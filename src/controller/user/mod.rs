@@ -212,7 +212,7 @@ impl User {
         if is_new {
             home.has_room_for_a_user(context).await?;
         }
-        let (roles, missing) = self.resolve_roles(id, home, found, context)?;
+        let (roles, missing) = self.resolve_roles(id, home, found, context).await?;
         let password = self.password(id, (key, home), found, context).await?;
         if is_new && let Some(problem) = password.problem {
             return Err(problem);
@@ -222,7 +222,7 @@ impl User {
     }
 
     /// The roles that it shall hold, if it manages any, and what is still missing.
-    fn resolve_roles(
+    async fn resolve_roles(
         &self,
         id: &ObjectId,
         home: &Home,
@@ -232,7 +232,7 @@ impl User {
         let Some(references) = &self.spec.roles else { return Ok((None, None)) };
         let held = found.user_state().and_then(|there| there.roles.clone()).unwrap_or_default();
         let list = RoleList { field: "spec.roles", references, held: &held };
-        let (roles, missing) = list.resolve(id, home, context)?;
+        let (roles, missing) = list.resolve(id, home, context).await?;
         Ok((Some(roles), missing))
     }
 
