@@ -136,12 +136,9 @@ async fn a_circle_is_named_by_each_of_its_roles_and_mends_wherever_it_is_broken(
     space.change::<Role>(open, of(&[next(open)])).await;
     circles(&space, &said).await;
     space.remove::<Role>("b").await;
-    let waiting = space.waits::<Role>("a", "RoleNotFound").await;
-    assert!(
-        waiting.message().contains("Role (roles.keyreeve.dev) b is not there"),
-        "{}",
-        waiting.message()
-    );
+    let gone = "Role (roles.keyreeve.dev) b is not there";
+    let waits = |role: &Role| role.is_reconciling("RoleNotFound") && role.message().contains(gone);
+    space.see::<Role>("a", gone, waits).await;
     space.well::<Role>("c").await;
 }
 
