@@ -22,7 +22,8 @@ OPERATOR_PID=
 finish() {
   local code=$?
   trap '' INT TERM
-  if [ "$code" != 0 ] && [ -f "$DIR/operator.log" ]; then
+  # Who stops the demo (130, 143) knows why it ended.
+  if [[ $code != @(0|130|143) && -f $DIR/operator.log ]]; then
     echo "The operator's log ends:" >&2
     tail -n 20 "$DIR/operator.log" >&2
   fi

@@ -58,7 +58,7 @@ show_drift() {
   printf '$ sqlite3 keyreeve.db "%s"\n' "$grab"
   sqlite3 "$STORE" "PRAGMA foreign_keys = ON; $grab"
   expect "the roles that ben holds" 2 "$(fact "$BENS_ROLES")"
-  tell "The next resync (asked for here; else every few minutes) takes it from him, and says so:"
+  tell "The next resync (asked for here; else every 10 minutes) takes it from him, and says so:"
   shown kubectl annotate tusr ben keyreeve.dev/reconcile=now
   show_event ben DriftCorrected
   expect "the roles that ben holds" 1 "$(fact "$BENS_ROLES")"

@@ -81,7 +81,7 @@ awaited() {
   local what=$1 end=$((SECONDS + 30))
   shift
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || die "$what did not come about within 30 s"
+    [ $SECONDS -lt $end ] || die "$what did not come about within 30 s; what the operator did instead stands in its log"
     sleep 0.1
   done
 }
