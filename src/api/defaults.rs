@@ -105,10 +105,6 @@ pub fn spec(kind: &str) -> Value {
         "Namespace" => json!({"description": ""}),
         "User" => json!({
             "enabled": true,
-            "emailVerified": false,
-            "email": "",
-            "firstName": "",
-            "lastName": "",
             "password": {
                 "temporary": false,
                 "secretKeyRef": {"key": "password"},

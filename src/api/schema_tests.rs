@@ -286,6 +286,17 @@ fn built_in_values_stand_in_the_descriptions() {
     }
 }
 
+/// What is never set is the person's own: a built-in value would take it away.
+#[test]
+fn what_a_person_may_fill_in_has_no_default() {
+    let user = kind("User");
+    let fields = ["email", "firstName", "lastName", "claims", "authenticationProviders"];
+    for field in fields.into_iter().chain(["password", "requiredActions", "roles"]) {
+        let text = user.at(&format!("spec.{field}"))["description"].as_str().unwrap().to_owned();
+        assert!(text.ends_with(" Default: not managed."), "{field}: {text}");
+    }
+}
+
 #[test]
 fn every_setting_has_a_built_in_value() {
     for kind in [kind("Tenant"), kind("TenantProfile")] {

@@ -87,18 +87,18 @@ pub struct UserSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\p{Z}\p{Cc}]+$"))]
     pub username: Option<String>,
-    /// The email address.
+    /// The email address. Default: not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 254), regex(pattern = r"^[^@\p{Z}\p{Cc}]+@[^@\p{Z}\p{Cc}]+$"))]
     pub email: Option<String>,
-    /// Whether the email address counts as verified; set when this value changes, not enforced after.
+    /// Whether the email address counts as verified; set when this value changes, not enforced after. Default: an address that is set does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
-    /// The first name.
+    /// The first name. Default: not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub first_name: Option<String>,
-    /// The last name.
+    /// The last name. Default: not managed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub last_name: Option<String>,
