@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 if [ "${1-}" = --list ]; then
-  printf '%s\n' crds charts/keyreeve/files/crds docs/reasons.md
+  printf '%s\n' crds charts/keyreeve/files/crds docs/fields docs/reasons.md
   exit
 fi
 
@@ -14,10 +14,13 @@ fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 
 cargo run --locked --quiet -- crds --dir "$fresh/crds"
-cargo run --locked --quiet -- docs --dir "$into/docs"
+cargo run --locked --quiet -- docs --dir "$fresh/docs"
+rm -rf "${into:?}/docs/fields" # a kind that is gone must not stay behind
+mkdir -p "$into/docs"
+cp -r "$fresh/docs/." "$into/docs/"
 # Helm reads nothing from outside of a chart, so the chart carries a copy.
 for folder in crds charts/keyreeve/files/crds; do
-  rm -rf "${into:?}/$folder" # a kind that is gone must not stay behind
+  rm -rf "${into:?}/$folder"
   mkdir -p "$into/$folder"
   cp "$fresh"/crds/* "$into/$folder/"
 done
