@@ -157,8 +157,8 @@ fn the_page_on_users_says_what_is_so() {
         judge(written, says, email(written).ok());
     }
     let page = include_str!("../../docs/users.md");
-    let example = page.split_once("    apiVersion").unwrap().1.split_once("\n\n").unwrap().0;
-    let example: Value = serde_saphyr::from_str(&format!("    apiVersion{example}")).unwrap();
+    let example = page.split_once("\n```yaml\n").unwrap().1.split_once("\n```").unwrap().0;
+    let example: Value = serde_saphyr::from_str(example).unwrap();
     assert_eq!(validation::check("User", &example, None), []);
     let spec: UserSpec = serde_json::from_value(example["spec"].clone()).unwrap();
     assert_eq!(user(&spec, "ada"), Ok(()));

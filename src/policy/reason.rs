@@ -75,7 +75,8 @@ reasons! {
     InvalidObject,
     /// No password could satisfy the policy that tenant and profile make together: change what the message names.
     PolicyUnsatisfiable,
-    /// The password may not be set: the message says what it must have. Put another one into its Secret.
+    /// The password may not be set: the message says what it must have. Put another one into its Secret, or loosen the
+    /// tenant's password policy. A user that has a password keeps it.
     PasswordRejected,
     /// A key would have to be published for longer than it is in use: shorten publishBefore or lengthen
     /// rotationPeriod, in the Tenant or its profile.
@@ -113,9 +114,11 @@ reasons! {
     /// There is a Secret in the place of a password that is to be generated, and it was not made for this User: delete
     /// it if nothing needs it, or choose another name.
     PasswordSecretConflict,
-    /// The operator may not read Secrets in the User's namespace: add it to the chart's value secrets.namespaces.
+    /// The operator may not read Secrets in the User's namespace: add it to the chart's value secrets.namespaces, or
+    /// take spec.password out of the User.
     SecretsForbidden,
-    /// The Secret keyreeve-fingerprint in the operator's namespace, by which passwords are compared, was edited: restore it.
+    /// The Secret keyreeve-fingerprint in the operator's namespace, by which passwords are compared, was edited: restore
+    /// it; or delete it, and no user's password is set before its Secret changes.
     PasswordKeyDamaged,
     /// A user's password was set from its Secret.
     PasswordSet,
@@ -140,9 +143,10 @@ reasons! {
     /// The subscription has expired: the tenant is disabled in the store, and its data is kept. Renew
     /// subscription.expiresAt.
     SubscriptionExpired,
-    /// The store keeps the settings that the message names but does not enforce them.
+    /// The store keeps the settings that the message names but does not enforce them: protect the accounts by other
+    /// means, or use a store that does.
     NotEnforced,
-    /// Another hand had changed or removed the object in the store: it was put right.
+    /// Another hand had changed or removed the object in the store: it was put right. Declare the change instead.
     DriftCorrected,
     /// The finalizer had been removed by hand: it was put back.
     FinalizerRestored,
