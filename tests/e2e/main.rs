@@ -13,6 +13,7 @@
 )]
 
 mod adoption;
+mod attacks;
 mod bundle;
 mod chart;
 mod claims;
@@ -28,6 +29,7 @@ mod kill;
 mod namespace;
 mod namespace_tenant;
 mod own_rules;
+mod password_canary;
 mod pod_security;
 mod process;
 mod profile;
@@ -44,4 +46,5 @@ mod user;
 mod user_password;
 mod user_roles;
 mod webhook;
+mod webhook_both_ways;
 mod webhook_certificate;

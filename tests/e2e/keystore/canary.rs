@@ -9,8 +9,9 @@ use keyreeve::api::{KeyState, Tenant};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
-use super::traces::{Traces, hex};
-use crate::support::{Conditions, Keys, Keystore, Operator, Server, Space, eventually};
+use crate::support::{
+    Conditions, Keys, Keystore, Operator, Server, Space, Traces, eventually, hex,
+};
 
 const ALGORITHMS: [&str; 4] = ["RS256", "ES256", "ES384", "EdDSA"];
 

@@ -9,7 +9,6 @@ mod ownership;
 mod schedule;
 mod steady;
 mod strange;
-mod traces;
 mod trouble;
 
 use keyreeve::api::Tenant;

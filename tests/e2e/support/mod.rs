@@ -14,6 +14,7 @@ mod release;
 mod rights;
 mod secret;
 mod space;
+mod traces;
 mod turned;
 mod webhook;
 
@@ -28,6 +29,7 @@ pub use member::Member;
 pub use operator::Operator;
 pub use release::Release;
 pub use space::{Conditions, Space, client, is_current, until, until_gone};
+pub use traces::{Traces, hex};
 pub use turned::{Turned, TurnedClock};
 pub use webhook::{Hook, Tls, webhook_of};
 
