@@ -130,10 +130,14 @@ fn every_limit_and_feature_is_in_the_table_as_what_it_is() {
         let row = rows.iter().find(|row| row.contains(&format!("`{name}`"))).unwrap_or_else(|| {
             panic!("docs/profiles.md says nothing of planDetails.{name}");
         });
-        let is_carried = field["description"].as_str().unwrap().contains("Carried, not enforced");
+        let text = field["description"].as_str().unwrap();
+        let is_carried = text.contains("Carried, not enforced");
         let kind = row.split(" | ").nth(1).unwrap();
         let says = if is_carried { "carried" } else { "enforced" };
         assert!(kind.ends_with(says), "{row}");
+        // What a feature locks stands in its description.
+        let locked = text.split('`').skip(1).step_by(2);
+        locked.for_each(|path| assert!(row.contains(&format!("`{path}`")), "{row}: {path}"));
         named += 1;
     }
     let in_first_cells = rows.iter().map(|row| row.split(" | ").next().unwrap());
