@@ -75,11 +75,17 @@ async fn a_user_is_kept_as_declared_and_what_a_person_fills_in_stays() {
     space.change::<User>("ada-l", json!({"firstName": "Augusta"})).await;
     space.well::<User>("ada-l").await;
     assert_eq!(database.text(first).await.as_deref(), Some("Augusta"));
+    // Paused, so that nobody looks at it between the two.
+    let paused =
+        |value: Value| json!({"metadata": {"annotations": {"keyreeve.dev/paused": value}}});
+    space.merge::<User>("ada-l", paused(json!("true"))).await;
+    space.see::<User>("ada-l", "paused", |user| user.condition("Paused").is_some()).await;
     database
         .execute("UPDATE users SET claims = json_insert(claims, '$.own', 1), last_name = 'King'")
         .await;
     let out = json!({"firstName": null, "claims": null, "authenticationProviders": null, "enabled": null});
     space.change::<User>("ada-l", out).await;
+    space.merge::<User>("ada-l", paused(json!(null))).await;
     space.well::<User>("ada-l").await;
     let all = "SELECT json_array(first_name, last_name, json(claims), json(authentication_providers), enabled) FROM v1_users";
     assert_eq!(database.text(all).await.unwrap(), r#"[null,"King",{"own":1},[],1]"#);
