@@ -151,7 +151,7 @@ impl Passwords {
             Problem::terminal(
                 Reason::PasswordKeyDamaged,
                 format!(
-                    "the Secret {place} does not hold 32 bytes under {FINGERPRINT_KEY}: restore it; or delete it and restart the operator, and no password is set anew until its Secret changes"
+                    "the Secret {place} does not hold 32 bytes under {FINGERPRINT_KEY}: restore it; or delete it, and no password is set anew until its Secret changes"
                 ),
             )
         })
