@@ -26,11 +26,12 @@ use crate::support::{Conditions, Database, Member, Operator, Space, until, until
 
 /// Alice's tenant, and Eve beside it.
 struct Attack {
+    /// Before the space, in whose folder it logs, so that a failure can show the log.
+    _operator: Operator,
     /// Alice's.
     space: Space,
     /// Eve's Kubernetes namespace.
     eve: String,
-    _operator: Operator,
     database: Database,
 }
 
@@ -52,7 +53,7 @@ impl Attack {
         let operator = Operator::start_with(&space, &flags);
         space.made_tenant("acme", json!({})).await;
         let database = space.database().await;
-        Self { space, eve, _operator: operator, database }
+        Self { _operator: operator, space, eve, database }
     }
 
     /// What names Eve's namespace, and no other.

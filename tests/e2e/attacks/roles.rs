@@ -145,6 +145,27 @@ async fn a_role_whose_grant_is_withdrawn_stays_where_it_is_and_comes_to_nobody_e
 }
 
 #[tokio::test]
+async fn who_may_have_users_in_a_tenant_may_not_have_roles_or_namespaces_there() {
+    let mut attack = Attack::new("att-kinds").await;
+    let users = json!([{"matchNames": [attack.eve], "kinds": ["User"]}]);
+    attack.space.merge::<Tenant>("acme", json!({"spec": {"allowedFrom": users}})).await;
+    attack.space.ready("acme").await;
+    let rules = json!([{"paths": ["/*"], "methods": ["*"]}]);
+    attack.eve_creates::<Role>("boss", json!({"administrator": true, "rules": rules})).await;
+    attack.denied::<Role>("boss", "NotAllowed").await;
+    attack.eve_creates::<Namespace>("sales", json!({})).await;
+    attack.denied::<Namespace>("sales", "NotAllowed").await;
+    attack.eve_creates::<User>("mallory", json!({"roles": named(&["boss"])})).await;
+    attack.denied::<User>("mallory", "RoleNotFound").await;
+    assert_eq!(attack.database.users().await, ["acme/mallory"]);
+    assert_eq!(attack.everything().await.len(), 1, "and nothing else");
+    // What is denied keeps no name from Alice.
+    attack.space.made::<Role>("boss", json!({})).await;
+    attack.space.made::<Namespace>("sales", json!({})).await;
+    assert!(attack.database.grants().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_tenant_whose_grant_is_withdrawn_keeps_what_it_has_and_lets_in_nobody_else() {
     let mut attack = Attack::new("att-closed").await;
     attack.let_eve_in().await;

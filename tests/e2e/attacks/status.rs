@@ -55,7 +55,11 @@ async fn what_says_falsely_that_it_is_in_the_store_gives_nothing_of_what_is_ther
     let store = attack.store().await;
     attack.note_what_is_given().await;
     for _ in 0..5 {
-        let told = json!({"store": store, "tenantId": "acme"});
+        let ready = json!({
+            "type": "Ready", "status": "True", "reason": "Synced", "message": "", "observedGeneration": 1,
+            "lastTransitionTime": "2020-01-01T00:00:00Z",
+        });
+        let told = json!({"store": store, "tenantId": "acme", "conditions": [ready]});
         attack.forge::<Role>("mine", json_with(json!({"name": "boss"}), told.clone())).await;
         attack.forge::<Namespace>("market", json_with(json!({"name": "sales"}), told)).await;
         attack.forge::<Role>("manager", json!({"namespace": "sales"})).await;
@@ -65,6 +69,8 @@ async fn what_says_falsely_that_it_is_in_the_store_gives_nothing_of_what_is_ther
         until(attack.eves(), "market", "out of the store again", right).await;
         let right = |role: &Role| role.status.as_ref().unwrap().namespace.is_none();
         until(attack.eves(), "manager", "in no identity Namespace again", right).await;
+        attack.denied::<Role>("mine", "Conflict").await;
+        attack.denied::<Namespace>("market", "Conflict").await;
         attack.denied::<User>("mallory", "RoleNotFound").await;
         attack.denied::<Role>("around", "RoleNotFound").await;
         attack.denied::<Role>("intruder", "NamespaceNotFound").await;

@@ -2,6 +2,9 @@
 //! any level, nor in anything else that the operator writes or answers. So it is with private keys, too:
 //! `keystore/canary.rs`.
 
+mod life;
+mod search;
+
 use std::{collections::BTreeSet, fs};
 
 use k8s_openapi::api::{
@@ -9,13 +12,9 @@ use k8s_openapi::api::{
     events::v1::Event,
 };
 use keyreeve::api::{Namespace, Role, Tenant, TenantProfile, User};
-use kube::{
-    Api, Resource, ResourceExt,
-    api::{DeleteParams, ListParams},
-    core::NamespaceResourceScope,
-};
+use kube::{Api, Resource, ResourceExt, api::ListParams, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     Conditions, Database, Dice, Operator, Server, Space, Traces, eventually, run,
@@ -140,13 +139,7 @@ async fn no_password_is_told(format: &str) {
         ["--log-level", "trace"],
     ];
     let arguments = arguments.concat();
-    let operator = Operator::start_as(&space, &space.operator_kubeconfig, &arguments);
-    let policy = json!({"history": 2, "min": 30, "max": 100});
-    for (tenant, function) in [("acme", "argon2"), ("old", "bcrypt")] {
-        let settings = json!({"hashFunction": function, "policies": {"password": policy}});
-        space.made_tenant(tenant, json!({"settings": settings})).await;
-    }
-    let database = space.database().await;
+    let database = space.new_store().await;
     let mut canary = Canary {
         space,
         database,
@@ -155,7 +148,13 @@ async fn no_password_is_told(format: &str) {
         hashes: BTreeSet::new(),
         told: Vec::new(),
     };
-    live(&mut canary).await;
+    let operator = Operator::start_as(&canary.space, &canary.space.operator_kubeconfig, &arguments);
+    let policy = json!({"history": 2, "min": 30, "max": 100});
+    for (tenant, function) in [("acme", "argon2"), ("old", "bcrypt")] {
+        let settings = json!({"hashFunction": function, "policies": {"password": policy}});
+        canary.space.made_tenant(tenant, json!({"settings": settings})).await;
+    }
+    life::live(&mut canary).await;
     let process = format!("/proc/{}", operator.id());
     for of_process in ["cmdline", "environ"] {
         let text = fs::read(format!("{process}/{of_process}")).unwrap();
@@ -177,136 +176,7 @@ async fn no_password_is_told(format: &str) {
     assert!(operator.stop().await.success());
     let log = fs::read(canary.space.folder().join("operator.log")).unwrap();
     canary.told.push(("the log".into(), log));
-    nothing_is_found(&canary);
-}
-
-/// Goes through the lives of three users, and collects on the way.
-async fn live(canary: &mut Canary) {
-    // Given, in both algorithms.
-    for (user, tenant) in [("ada", "acme"), ("bcrypt", "old")] {
-        let first = canary.password(48);
-        canary.space.make_secret(user, &[("other", first.as_bytes())]).await;
-        let spec = json!({"tenantRef": {"name": tenant}, "password": {"secretKeyRef": {"name": user}, "temporary": true}});
-        canary.space.create::<User>(user, spec).await;
-        canary.space.waits::<User>(user, "PasswordSecretMissing").await;
-        canary.look().await;
-        canary.put(user, first.as_bytes()).await;
-        canary.is_set(user).await;
-        for round in 1..=2 {
-            let next = canary.password(60);
-            canary.put(user, next.as_bytes()).await;
-            canary.is_set(user).await;
-            if round == 1 {
-                canary.put(user, first.as_bytes()).await;
-                canary.is_rejected(user, "one of the last 2 passwords").await;
-            }
-        }
-        rejected(canary, user).await;
-        // What the store does not take.
-        let mut stranger = canary.space.database().await;
-        stranger.execute("BEGIN EXCLUSIVE").await;
-        let last = canary.password(55);
-        canary.put(user, last.as_bytes()).await;
-        canary
-            .space
-            .see::<User>(user, "waiting for the store", |user| {
-                user.is_reconciling("StoreUnavailable")
-            })
-            .await;
-        stranger.execute("ROLLBACK").await;
-        canary.is_set(user).await;
-    }
-    // Made by the operator.
-    let made = json!({"tenantRef": {"name": "acme"}, "password": {"generate": {"length": 40}}});
-    canary.space.create::<User>("made", made).await;
-    canary.is_set("made").await;
-    let secret = canary.space.secrets().get("made-password").await.unwrap();
-    canary.secret.insert(secret.data.unwrap()["password"].0.clone());
-    canary.space.secrets().delete("made-password", &DeleteParams::default()).await.unwrap();
-    let told = |user: &User| user.condition("PasswordSecretMissing").is_some();
-    canary.space.see::<User>("made", "without its Secret", told).await;
-    let again = json!({"password": {"generate": {"secretName": "made-again"}}});
-    canary.space.change::<User>("made", again).await;
-    canary.is_set("made").await;
-    let secret = canary.space.secrets().get("made-again").await.unwrap();
-    canary.secret.insert(secret.data.unwrap()["password"].0.clone());
-}
-
-/// Contents of which each is rejected for another reason.
-async fn rejected(canary: &mut Canary, user: &str) {
-    for (content, says) in [
-        (canary.password(20), "settings.policies.password.min"),
-        (
-            canary.password(101),
-            if user == "ada" { "settings.policies.password.max" } else { "bytes" },
-        ),
-        (format!("{}\n", canary.password(40)), "line break"),
-        (canary.password(5000), "too long for a password"),
-    ] {
-        canary.put(user, content.as_bytes()).await;
-        canary.is_rejected(user, says).await;
-    }
-    let mut binary = canary.password(40).into_bytes();
-    binary.push(0xff);
-    canary.put(user, &binary).await;
-    canary.is_rejected(user, "is not text in UTF-8").await;
-}
-
-fn nothing_is_found(canary: &Canary) {
-    let mut passwords = Traces::default();
-    for secret in &canary.secret {
-        passwords.look_for("a password", secret);
-    }
-    let mut hashes = Traces::default();
-    for hash in &canary.hashes {
-        // What stands before the last `$` or `:` is no secret, but for the salt.
-        for part in hash.split(['$', ':']).filter(|part| part.len() >= 22) {
-            hashes.look_for("a hash or fingerprint", part.as_bytes());
-        }
-    }
-    for (from, text) in &canary.told {
-        for traces in [&passwords, &hashes] {
-            if let Some(found) = traces.find(text) {
-                panic!("{from} has {found}");
-            }
-        }
-    }
-    let mut stored = Vec::new();
-    for file in fs::read_dir(canary.space.folder()).unwrap().map(|file| file.unwrap().path()) {
-        if file.to_string_lossy().contains("store.db") {
-            stored.extend(fs::read(&file).unwrap());
-        }
-    }
-    if let Some(found) = passwords.find(&stored) {
-        panic!("the store has {found}");
-    }
-
-    // And it is all of what is meant: there were hashes of both kinds and fingerprints, the log is that of every
-    // level, the events are there; and each would be found.
-    let begins = |begin: &str| canary.hashes.iter().filter(|hash| hash.starts_with(begin)).count();
-    assert!(begins("$argon2id$") >= 5 && begins("$2b$") >= 3, "{}", canary.hashes.len());
-    assert!(canary.hashes.iter().filter(|hash| hash.contains(':')).count() >= 5);
-    for hash in &canary.hashes {
-        assert!(hashes.find(json!([hash]).to_string().as_bytes()).is_some(), "{hash}");
-    }
-    for secret in &canary.secret {
-        let as_secret: Value =
-            json!({"data": {"password": k8s_openapi::ByteString(secret.clone())}});
-        for text in
-            [secret.clone(), as_secret.to_string().into_bytes(), format!("{secret:?}").into_bytes()]
-        {
-            assert!(passwords.find(&text).is_some());
-        }
-    }
-    let text = |wanted: &str| {
-        let texts = canary.told.iter().filter(|(from, _)| from == wanted);
-        texts.map(|(_, text)| String::from_utf8_lossy(text)).collect::<String>()
-    };
-    assert!(text("the log").contains("TRACE") && text("/metrics").contains("controller=\"user\""));
-    assert!(text("cmdline").contains("--store") && text("environ").contains("KUBECONFIG"));
-    for reason in ["PasswordSet", "PasswordRejected", "StoreUnavailable", "Removed"] {
-        assert!(text("events").contains(reason), "{reason}");
-    }
+    search::nothing_is_found(&canary);
 }
 
 /// The key of the fingerprints is in its Secret alone; with it and the store's fingerprints passwords can be tried.
