@@ -8,7 +8,7 @@ mod examples;
 mod generated;
 mod random;
 mod rules;
-mod samples;
+pub mod samples;
 mod server;
 
 use std::time::Instant;

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 
+use super::eventually;
+
 /// All of `v1_tenants` but the time stamps, with JSON as the text that it is.
 const TENANTS: &str = "SELECT tenant_id, json_object('short_id', short_id, 'display_name', display_name, 'type', type,
     'region', region, 'domain', domain, 'enabled', enabled, 'suspended', suspended, 'organization', organization,
@@ -31,6 +33,19 @@ impl Database {
     /// The one number that a query answers.
     pub async fn number(&mut self, query: &'static str) -> i64 {
         sqlx::query(query).fetch_one(&mut self.0).await.unwrap().get(0)
+    }
+
+    /// Waits until a query answers so large a number. It may take long, as long as it rises.
+    pub async fn reaches(&mut self, query: &'static str, number: usize) {
+        let (mut reached, number) = (self.number(query).await, i64::try_from(number).unwrap());
+        while reached < number {
+            let before = reached;
+            eventually(&format!("{query} is more than {before}"), async || {
+                reached = self.number(query).await;
+                reached > before
+            })
+            .await;
+        }
     }
 
     /// The texts that a query answers, a row each.

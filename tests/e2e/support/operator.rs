@@ -110,6 +110,17 @@ impl Operator {
         self.child.id()
     }
 
+    /// How long it has computed.
+    pub fn cpu_seconds(&self) -> f64 {
+        /// As Linux counts, on every machine that people have.
+        const TICKS_A_SECOND: f64 = 100.0;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        // After the name, which is in parentheses: user and system time are the 12th and 13th.
+        let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        let ticks: u32 = fields[11..13].iter().map(|ticks| ticks.parse::<u32>().unwrap()).sum();
+        f64::from(ticks) / TICKS_A_SECOND
+    }
+
     /// From now on no file takes its writes, as on a broken disk; or they do again.
     pub fn refuse_writes(&self, refuse: bool) {
         // The soft limit alone: only that can be raised again.
