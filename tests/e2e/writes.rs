@@ -50,18 +50,18 @@ async fn changes_and_goes<M: Member>(kind: &str, change: Value, beside: &[&str])
     space.change::<M>("one", change).await;
     space.well::<M>("one").await;
     looked_at().await;
-    assert_eq!(audit.writes(), [format!("patch {kind}s/status one")]);
+    assert_eq!(audit.taken(), [format!("patch {kind}s/status one")]);
 
     let noted = json!({"metadata": {"annotations": {"example.com/note": "hello"}}});
     space.merge::<M>("one", noted).await;
     looked_at().await;
-    assert_eq!(audit.writes().len(), 1, "a note is nothing to the operator");
+    assert_eq!(audit.taken().len(), 1, "a note is nothing to the operator");
 
     let audit = Audit::begin(&space);
     space.remove::<M>("one").await;
     space.event("one", "Normal Removed").await;
     space.tenant("acme", "its users counted", counted(0)).await;
-    let mut writes = audit.writes();
+    let mut writes = audit.taken();
     writes.sort();
     let event = writes.remove(0);
     assert!(event.starts_with("create events one."), "{event}");

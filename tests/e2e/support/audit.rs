@@ -11,6 +11,8 @@ use super::{Space, setting};
 
 const OPERATOR: &str = "system:serviceaccount:keyreeve-system:keyreeve";
 
+const CONFLICT: u64 = 409;
+
 /// Remembers where the log was, so that what comes after can be counted.
 pub struct Audit {
     user: String,
@@ -39,6 +41,16 @@ impl Audit {
 
     /// The writes since then, as "verb resource/subresource name"; what is only asked or tried is none.
     pub fn writes(&self) -> Vec<String> {
+        self.answered(|_| true)
+    }
+
+    /// The same without those that were refused, because the object was changed before: where
+    /// something happens, a wake-up may come sooner than the watch tells of one's own write.
+    pub fn taken(&self) -> Vec<String> {
+        self.answered(|code| code != CONFLICT)
+    }
+
+    fn answered(&self, is_counted: impl Fn(u64) -> bool) -> Vec<String> {
         let mut file = File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap();
         file.seek(SeekFrom::Start(self.from)).unwrap();
         let mut writes = Vec::new();
@@ -50,6 +62,7 @@ impl Audit {
                 && entry["user"]["username"] == self.user.as_str()
                 && ["create", "update", "patch", "delete", "deletecollection"].contains(&verb)
                 && self.namespace.as_ref().is_none_or(|own| object["namespace"] == own.as_str())
+                && is_counted(entry["responseStatus"]["code"].as_u64().unwrap_or_default())
                 && object["resource"] != "leases"
                 && object["resource"] != "selfsubjectaccessreviews"
             {
