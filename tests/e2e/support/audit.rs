@@ -11,8 +11,6 @@ use super::{Space, setting};
 
 const OPERATOR: &str = "system:serviceaccount:keyreeve-system:keyreeve";
 
-const CONFLICT: u64 = 409;
-
 /// Remembers where the log was, so that what comes after can be counted.
 pub struct Audit {
     user: String,
@@ -44,10 +42,10 @@ impl Audit {
         self.answered(|_| true)
     }
 
-    /// The same without those that were refused, because the object was changed before: where
+    /// The same without those that the API server refused, because the object had changed or was gone: where
     /// something happens, a wake-up may come sooner than the watch tells of one's own write.
     pub fn taken(&self) -> Vec<String> {
-        self.answered(|code| code != CONFLICT)
+        self.answered(|code| code < 300)
     }
 
     fn answered(&self, is_counted: impl Fn(u64) -> bool) -> Vec<String> {
