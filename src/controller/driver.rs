@@ -132,11 +132,12 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
     let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, object = %id.name);
     async {
         let _turn = context.turns.of(K::KIND).await;
-        // From here on no watch event is ours alone to know: either it has come, and the cache has
-        // what it told, or it will wake the object again.
-        context.own_writes.forget(K::KIND, &id);
         let object = K::latest(&context.view, &id).unwrap_or(object);
         let (controller, began) = (name(K::KIND), Instant::now());
+        if context.own_writes.puts_off(K::KIND, &id, object.resource_version().as_deref()) {
+            context.metrics.dropped(controller, &id.to_string());
+            return Action::await_change();
+        }
         let _active = context.metrics.began(controller, &id.to_string());
         let pass = Pass {
             kind: K::KIND,
