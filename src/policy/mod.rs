@@ -13,6 +13,7 @@ pub mod email;
 pub mod fingerprint;
 pub mod grant;
 pub mod ledger;
+pub mod limits;
 pub mod own_rules;
 pub mod password;
 mod precis;

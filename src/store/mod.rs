@@ -16,20 +16,22 @@ use zeroize::Zeroizing;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
-mod limits;
 mod model;
 pub mod sql;
 mod url;
 
 pub use error::{Error, OpenError};
-pub use limits::{Counted, Counts, Limits};
+
 pub use model::{
     Key, NamespaceState, NewPassword, Record, RoleName, RoleState, State, TenantState, UserState,
 };
 pub use url::StoreUrl;
 
 use crate::policy::Support;
-pub use crate::policy::claim::{Kind, Mark};
+pub use crate::policy::{
+    claim::{Kind, Mark},
+    limits::{Counted, Counts, Limits},
+};
 
 /// A backing identity store.
 #[async_trait]
