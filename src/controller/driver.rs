@@ -132,12 +132,14 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
     let span = tracing::info_span!("reconcile", kind = %K::kind(&()), namespace = %id.namespace, object = %id.name);
     async {
         let _turn = context.turns.of(K::KIND).await;
-        let object = K::latest(&context.view, &id).unwrap_or(object);
+        let known = K::latest(&context.view, &id).unwrap_or(object);
         let (controller, began) = (name(K::KIND), Instant::now());
-        if context.own_writes.puts_off(K::KIND, &id, object.resource_version().as_deref()) {
+        if context.own_writes.puts_off(K::KIND, &id, known.resource_version().as_deref()) {
             context.metrics.dropped(controller, &id.to_string());
             return Action::await_change();
         }
+        // Again: what the watch told of in between, as our own, wakes nobody any more.
+        let object = K::latest(&context.view, &id).unwrap_or(known);
         let _active = context.metrics.began(controller, &id.to_string());
         let pass = Pass {
             kind: K::KIND,

@@ -153,6 +153,8 @@ impl Informer {
                         self.gone(K::KIND, &id);
                     }
                     for (id, old) in &listed {
+                        // A list may be of an older state than our write: after a restore of the cluster.
+                        self.own_writes.forget(K::KIND, id);
                         self.tell(K::KIND, id, old, true);
                     }
                 }

@@ -66,7 +66,7 @@ impl Passwords {
     ) -> Result<Option<PasswordSecret>, Problem> {
         self.may_read(&secret.namespace)?;
         let found = secrets::read(&self.client, &secret.namespace, &secret.name).await;
-        let Some(mut found) = found.map_err(|error| refused("reading", secret, &error))? else {
+        let Some(mut found) = found.map_err(|error| unread(secret, &error))? else {
             return Ok(None);
         };
         let value = found.data.as_mut().and_then(|data| data.remove(key));
@@ -99,7 +99,10 @@ impl Passwords {
             ..Secret::default()
         };
         let made = secrets::create(&self.client, &secret.namespace, made).await;
-        made.map(|_| ()).map_err(|error| refused("making", secret, &error))
+        // Also where it is forbidden: a quota may be used up, or the namespace may be going.
+        made.map(|_| ()).map_err(|error| {
+            api_error::problem(&format!("making the Secret {}", secret.name), &error)
+        })
     }
 
     /// The key of the fingerprints: read once, and made if there is none.
@@ -148,7 +151,8 @@ impl Passwords {
         let key = key.and_then(|key| FingerprintKey::from_bytes(&key.0));
         secrets::wipe(found);
         key.map(Some).ok_or_else(|| {
-            Problem::terminal(
+            // Tried again: no User refers to this Secret, so that its mending wakes nobody.
+            Problem::transient(
                 Reason::PasswordKeyDamaged,
                 format!(
                     "the Secret {place} does not hold 32 bytes under {FINGERPRINT_KEY}: restore it; or delete it, and no password is set anew until its Secret changes"
@@ -176,9 +180,9 @@ fn forbidden(namespace: &str) -> Problem {
     )
 }
 
-fn refused(what: &str, secret: &ObjectId, error: &kube::Error) -> Problem {
+fn unread(secret: &ObjectId, error: &kube::Error) -> Problem {
     match error {
         kube::Error::Api(status) if status.is_forbidden() => forbidden(&secret.namespace),
-        error => api_error::problem(&format!("{what} the Secret {}", secret.name), error),
+        error => api_error::problem(&format!("reading the Secret {}", secret.name), error),
     }
 }

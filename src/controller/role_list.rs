@@ -38,6 +38,8 @@ impl RoleList<'_> {
             match self.role(reference, id, home, context).await {
                 Ok(role) => roles.push(role),
                 Err(problem) if problem.class != Class::Waiting => return Err(problem),
+                // Nobody can say what it is called in the store: what is held there stays.
+                Err(problem) if is_unreadable(reference, id, context) => return Err(problem),
                 Err(problem) => {
                     if problem.reason == Reason::NotAllowed {
                         roles.extend(self.withdrawn(reference, id, home, context));
@@ -68,14 +70,28 @@ impl RoleList<'_> {
         if role.metadata.deletion_timestamp.is_some() {
             return Err(not_there("is being deleted"));
         }
-        let name = role
-            .name_in_store(home, context)
-            .ok_or_else(|| not_there("is not in the store: its own status says why"))?;
-        if !self.held.contains(&name) {
-            let key = Key::Role { tenant: home.tenant_id.clone(), role: name.clone() };
-            member::made(&role, &role_id, (&key, self.field), context).await?;
+        let Some(Key::Role { role: name, tenant }) = role.key(&home.tenant_id, context) else {
+            return Err(not_there("is not in the store: its own status says why"));
+        };
+        let (held, told) = (self.held.contains(&name), role.is_in(context.store.as_ref()));
+        let key = Key::Role { tenant, role: name.clone() };
+        match (held, told) {
+            (true, true) => Ok(name),
+            // Status may be lost, as after a restore: what is held is taken for what the store says alone.
+            (true, false) => {
+                match member::made(&role, &role_id, (&key, self.field), context).await {
+                    Ok(()) => Ok(name),
+                    Err(problem) if problem.reason == Reason::StoreDependencyMissing => {
+                        Err(not_there("is not in the store: its own status says why"))
+                    }
+                    Err(problem) => Err(problem),
+                }
+            }
+            (false, true) => {
+                member::made(&role, &role_id, (&key, self.field), context).await.map(|()| name)
+            }
+            (false, false) => Err(not_there("is not in the store: its own status says why")),
         }
-        Ok(name)
     }
 
     /// A role that the object has, although it may not be given it any more.
@@ -92,6 +108,12 @@ impl RoleList<'_> {
             && target(&role.spec.tenant_ref, &role_id.namespace) == home.id;
         role.name_in_store(home, context).filter(|name| stays && self.held.contains(name))
     }
+}
+
+/// Whether what is referred to is there and cannot be read.
+fn is_unreadable(reference: &ObjectReference, id: &ObjectId, context: &Context) -> bool {
+    let role = context.view.roles.get_guarded(&target(reference, &id.namespace));
+    role.is_some_and(|role| role.0.is_err())
 }
 
 impl Role {

@@ -21,7 +21,7 @@ pub enum Error {
     /// It would be more than the plan allows.
     #[error(
         "the plan allows {limit} {counted} (planDetails.{}), and there are as many: raise the limit in the TenantProfile, \
-         or delete one of them", counted.limit()
+         or {} one of them", counted.limit(), if *counted == Counted::Administrators { "take the role from" } else { "delete" }
     )]
     LimitReached {
         /// Of what.

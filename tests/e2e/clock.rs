@@ -1,6 +1,6 @@
 //! Tenants whose subscription ends, under a clock that the test turns.
 
-use keyreeve::api::Tenant;
+use keyreeve::api::{Role, Tenant, User};
 use serde_json::json;
 
 use crate::support::{Conditions, Space, Turned, TurnedClock};
@@ -19,9 +19,16 @@ async fn a_subscription_ends_and_is_renewed_with_nothing_lost() {
     space.create::<Tenant>("acme", spec).await;
     let before = space.ready("acme").await;
     assert!(before.condition("Suspended").is_none());
+    space.made::<Role>("clerk", json!({})).await;
+    let ada =
+        json!({"roles": [{"name": "clerk"}], "password": {"generate": {}}, "claims": {"a": 1}});
+    space.made::<User>("ada", ada).await;
     let mut database = space.database().await;
-    let row = "SELECT display_name || settings || organization FROM tenants";
+    let row = "SELECT display_name || t.settings || organization || username || claims || hash || role_name || u.memo \
+               FROM tenants AS t JOIN users AS u USING (tenant_id) JOIN user_credentials USING (tenant_id, username) \
+               JOIN user_roles USING (tenant_id, username)";
     let stored = database.text(row).await;
+    assert!(stored.is_some());
 
     clock.turn_hours(24 * 365);
     let suspended = space.resync("acme").await;

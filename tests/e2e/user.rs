@@ -196,6 +196,14 @@ async fn an_address_that_somebody_has_in_the_store_alone_is_taken() {
     );
     space.change::<User>("ada", json!({"email": "ada@acme.example"})).await;
     space.well::<User>("ada").await;
+
+    // What a person writes into a field of their own holds up nothing that is declared.
+    space.made::<User>("bob", json!({})).await;
+    database.execute("UPDATE users SET email = 'ada@acme.example' WHERE username = 'bob'").await;
+    space.change::<User>("bob", json!({"enabled": false})).await;
+    space.well::<User>("bob").await;
+    let bob = "SELECT email || enabled FROM v1_users WHERE username = 'bob'";
+    assert_eq!(database.text(bob).await.as_deref(), Some("ada@acme.example0"));
 }
 
 #[tokio::test]

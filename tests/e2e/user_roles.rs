@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Conditions, Database, Operator, Space, eventually};
+use crate::support::{Audit, Conditions, Database, Operator, Space, eventually};
 
 async fn tenant(name: &str) -> (Space, Operator, Database) {
     let space = Space::new(name).await;
@@ -84,6 +84,51 @@ async fn a_role_that_comes_later_is_given_at_once_and_one_that_goes_is_taken() {
     space.well::<Role>("boss").await;
     space.remove::<Role>("boss").await;
     eventually("it is taken as well", async || database.grants().await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_was_missing_ends_the_wait_and_nobody_looks_before() {
+    let (space, _operator, _database) = tenant("user-order").await;
+    space.in_acme::<User>("ada", json!({"roles": named(&["boss"])})).await;
+    space.waits::<User>("ada", "RoleNotFound").await;
+    let audit = Audit::begin(&space);
+    space.made::<Role>("boss", json!({})).await;
+    space.well::<User>("ada").await;
+    let writes = audit.taken();
+    let last = |write: &str| writes.iter().rposition(|done| done == write);
+    let (role, user) = (last("patch roles/status boss"), last("patch users/status ada"));
+    assert!(role.is_some() && role < user, "{writes:?}");
+    // One more at most, when the Role was there and not yet in the store.
+    let looks = writes.iter().filter(|done| *done == "patch users/status ada").count();
+    assert!(looks <= 2, "{writes:?}");
+}
+
+#[tokio::test]
+async fn a_role_whose_status_is_lost_is_taken_from_nobody() {
+    let (space, _operator, mut database) = tenant("user-status-lost").await;
+    space.made::<Role>("part", json!({})).await;
+    space.made::<Role>("boss", json!({"composites": named(&["part"])})).await;
+    space.made::<User>("ada", json!({"roles": named(&["boss", "part"])})).await;
+    for note in [
+        "CREATE TABLE noted (what)",
+        "CREATE TRIGGER of_users AFTER DELETE ON user_roles BEGIN INSERT INTO noted VALUES (old.role_name); END",
+        "CREATE TRIGGER of_roles AFTER DELETE ON role_composites BEGIN INSERT INTO noted VALUES (old.role_name); END",
+    ] {
+        database.execute(note).await;
+    }
+    for role in ["part", "boss"] {
+        let nothing = Patch::Merge(json!({"status": null}));
+        let roles = space.api::<Role>();
+        roles.patch_status(role, &PatchParams::default(), &nothing).await.unwrap();
+    }
+    for role in ["part", "boss"] {
+        space.well::<Role>(role).await;
+        space.look_again::<Role>(role).await;
+    }
+    space.look_again::<User>("ada").await;
+    holds(&space, "ada", &["boss", "part"]).await;
+    assert_eq!(database.texts("SELECT what FROM noted").await, Vec::<String>::new());
+    assert_eq!(database.grants().await, ["ada > boss", "ada > part"]);
 }
 
 #[tokio::test]

@@ -48,11 +48,16 @@ impl User {
         }
         let put = &mut user.put;
         let email = field(put, "email", spec.email.as_ref(), there.email);
+        // Of an address that another hand wrote the key is that hand's as well.
+        let email_key = match &spec.email {
+            Some(email) => policy::email::email(email).ok(),
+            None => there.email_key.filter(|_| email.is_some()),
+        };
         let state = UserState {
             tenant_id: tenant.clone(),
             username: username.clone(),
             id: id.clone(),
-            email_key: email.as_deref().and_then(|email| policy::email::email(email).ok()),
+            email_key,
             email_verified: email.is_some() && asked.email_verified(&last, there.email_verified),
             email,
             first_name: field(put, "firstName", spec.first_name.as_ref(), there.first_name),
