@@ -57,7 +57,9 @@ async fn kills_at_any_moment_make_no_second_key() {
             if dice.below(8) > 0 {
                 operator.works().await;
             }
-            let pause = Duration::from_millis(dice.below(200));
+            // Once there were enough, it gets further between two: a busy machine is to end as well.
+            let longest = if kills.load(Relaxed) < KILLS { 200 } else { 2000 };
+            let pause = Duration::from_millis(dice.below(longest));
             if dice.below(3) == 0 {
                 // In the midst of it: a Secret was just written, and nothing else knows of its key.
                 let _ = timeout(pause, written.notified()).await;
