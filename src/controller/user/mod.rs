@@ -172,7 +172,11 @@ impl Controlled for User {
         }
         found.memo = decided.memo;
         let state = State::User(decided.state.clone());
-        let applied = found.apply_with(state, decided.password.new.clone(), context).await?;
+        let applied = match found.apply_with(state, decided.password.new.clone(), context).await {
+            // Another one was faster to the last seat: what an older status says of a store is not true here.
+            Err(problem) if is_new => return Ok(self.not_in_store(problem)),
+            applied => applied?,
+        };
 
         // Report.
         let status = report(&decided.state, &decided.password, &found, &home, context);

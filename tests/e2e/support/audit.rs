@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Seek, SeekFrom},
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Space, setting};
@@ -17,6 +18,8 @@ pub struct Audit {
     /// Where it is counted; everywhere if it is none.
     namespace: Option<String>,
     from: u64,
+    /// What was asked before is logged a little late.
+    began: Timestamp,
 }
 
 impl Audit {
@@ -34,7 +37,8 @@ impl Audit {
     pub fn of(user: &str, namespace: Option<&str>) -> Self {
         let from =
             File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap().metadata().unwrap().len();
-        Self { user: user.into(), namespace: namespace.map(Into::into), from }
+        let began = Timestamp::now();
+        Self { user: user.into(), namespace: namespace.map(Into::into), from, began }
     }
 
     /// The writes since then, as "verb resource/subresource name"; what is only asked or tried is none.
@@ -55,6 +59,11 @@ impl Audit {
         for line in BufReader::new(file).lines() {
             // The last line may be half written, by a request of somebody else.
             let Ok(entry) = serde_json::from_str::<Value>(&line.unwrap()) else { continue };
+            let asked = entry["requestReceivedTimestamp"].as_str();
+            let asked: Option<Timestamp> = asked.and_then(|asked| asked.parse().ok());
+            if asked.is_none_or(|asked| asked < self.began) {
+                continue;
+            }
             let (verb, object) = (entry["verb"].as_str().unwrap_or_default(), &entry["objectRef"]);
             if entry["stage"] == "ResponseComplete"
                 && entry["user"]["username"] == self.user.as_str()
