@@ -58,6 +58,15 @@ impl Memo {
             .unwrap_or_else(|_| Self { adopted: true, ..Self::default() })
     }
 
+    /// Remembers whether a list is managed.
+    pub fn set_managed(&mut self, list: &str, is_managed: bool) {
+        if is_managed {
+            self.managed.insert(list.into());
+        } else {
+            self.managed.remove(list);
+        }
+    }
+
     /// As the store keeps it.
     pub fn write(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()

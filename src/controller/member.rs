@@ -66,6 +66,32 @@ pub trait Member: Controlled {
     }
 }
 
+/// What a member reads in fields that are called alike in the spec and status of each kind.
+macro_rules! fields_alike {
+    () => {
+        fn tenant_ref(&self) -> &$crate::api::ObjectReference {
+            &self.spec.tenant_ref
+        }
+
+        fn deletion_policy(&self) -> Option<$crate::api::DeletionPolicy> {
+            self.spec.deletion_policy
+        }
+
+        fn adoption_policy(&self) -> Option<$crate::api::AdoptionPolicy> {
+            self.spec.adoption_policy
+        }
+
+        fn was_in(&self) -> Option<&$crate::api::StoreReference> {
+            self.status.as_ref()?.store.as_ref()
+        }
+
+        fn conditions(&self) -> &[$crate::api::Condition] {
+            self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
+        }
+    };
+}
+pub(super) use fields_alike;
+
 /// What the store has under a member's name, and how the member comes to it.
 pub struct Found {
     pub mark: Mark,
@@ -133,23 +159,20 @@ impl Found {
         }
     }
 
-    /// Notes whether a list is managed, and answers whether it was and is no longer.
-    pub fn begins_to_leave(&mut self, list: &str, is_managed: bool) -> bool {
-        if is_managed {
-            self.memo.managed.insert(list.into());
-        }
+    /// Whether a list was managed and is no longer: what it had put there goes before it is left alone.
+    pub fn leaves(&self, list: &str, is_managed: bool) -> bool {
         !is_managed && self.memo.managed.contains(list)
     }
 
     /// Brings the store to this state.
-    pub async fn apply(&mut self, state: State, context: &Context) -> Result<Applied, Problem> {
+    pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, Problem> {
         self.apply_with(state, None, context).await
     }
 
     /// Brings the store to this state, with a password to set. Tells whom it concerns beside those that
     /// the object's own change wakes: who waits for a seat, and the Tenant that counts.
     pub async fn apply_with(
-        &mut self,
+        &self,
         state: State,
         password: Option<NewPassword>,
         context: &Context,

@@ -19,10 +19,7 @@ use super::{
     view::{View, target},
 };
 use crate::{
-    api::{
-        AdoptionPolicy, Condition, DeletionPolicy, Namespace, NamespaceStatus, ObjectReference,
-        ReferrerKind, StoreReference,
-    },
+    api::{Namespace, NamespaceStatus, ReferrerKind},
     policy::Problem,
     store::{self, Key, NamespaceState, State},
 };
@@ -52,17 +49,7 @@ impl Member for Namespace {
     const REFERS_AS: ReferrerKind = ReferrerKind::Namespace;
     const NAMED_BY: &'static str = "spec.name";
 
-    fn tenant_ref(&self) -> &ObjectReference {
-        &self.spec.tenant_ref
-    }
-
-    fn deletion_policy(&self) -> Option<DeletionPolicy> {
-        self.spec.deletion_policy
-    }
-
-    fn adoption_policy(&self) -> Option<AdoptionPolicy> {
-        self.spec.adoption_policy
-    }
+    member::fields_alike!();
 
     fn key(&self, tenant_id: &str, _: &Context) -> Option<Key> {
         Some(Key::Namespace { tenant: tenant_id.into(), name: self.stored_name() })
@@ -75,14 +62,6 @@ impl Member for Namespace {
     fn claims(&self) -> Link {
         let tenant = target(&self.spec.tenant_ref, &self.namespace().unwrap_or_default());
         Link::Claims(format!("{tenant}/namespace/{}", self.stored_name()))
-    }
-
-    fn was_in(&self) -> Option<&StoreReference> {
-        self.status.as_ref()?.store.as_ref()
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
     }
 }
 
@@ -132,7 +111,10 @@ impl Controlled for Namespace {
         };
 
         // Apply, report.
-        let applied = found.apply(State::Namespace(state), context).await?;
+        let applied = match found.apply(State::Namespace(state), context).await {
+            Err(problem) if found.claim.is_new() => return Ok(member::not_in_store(problem)),
+            applied => applied?,
+        };
         let status = self.report(&home, context);
         Ok(found.outcome(self, &applied, status, None, context))
     }

@@ -112,9 +112,6 @@ impl Passwords {
 
     async fn find_or_make_key(&self) -> Result<FingerprintKey, Problem> {
         let place = ObjectId::new(&self.operator_namespace, FINGERPRINT_SECRET);
-        let failed = |what: &str, error: &kube::Error| {
-            api_error::problem(&format!("{what} the Secret {place}"), error)
-        };
         if let Some(key) = self.stored_key(&place).await? {
             return Ok(key);
         }
@@ -138,7 +135,7 @@ impl Passwords {
                     )
                 })
             }
-            Err(error) => Err(failed("making", &error)),
+            Err(error) => Err(api_error::problem(&format!("making the Secret {place}"), &error)),
         }
     }
 

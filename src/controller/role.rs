@@ -20,10 +20,7 @@ use super::{
     view::{View, target},
 };
 use crate::{
-    api::{
-        AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, ReferrerKind, Role, RoleStatus,
-        StoreReference, StoredRole,
-    },
+    api::{ReferrerKind, Role, RoleStatus, StoredRole},
     policy::{Problem, Reason},
     store::{self, Key, RoleName, RoleState, State},
 };
@@ -75,17 +72,7 @@ impl Member for Role {
     const REFERS_AS: ReferrerKind = ReferrerKind::Role;
     const NAMED_BY: &'static str = "spec.name";
 
-    fn tenant_ref(&self) -> &ObjectReference {
-        &self.spec.tenant_ref
-    }
-
-    fn deletion_policy(&self) -> Option<DeletionPolicy> {
-        self.spec.deletion_policy
-    }
-
-    fn adoption_policy(&self) -> Option<AdoptionPolicy> {
-        self.spec.adoption_policy
-    }
+    member::fields_alike!();
 
     /// With the Namespace the Role goes from the store, too; until then its name is known.
     fn key(&self, tenant_id: &str, context: &Context) -> Option<Key> {
@@ -114,14 +101,6 @@ impl Member for Role {
 
     fn placed_in(&self) -> Option<ObjectId> {
         self.spec.namespace_ref.as_ref().map(|namespace| target(namespace, &self.own_namespace()))
-    }
-
-    fn was_in(&self) -> Option<&StoreReference> {
-        self.status.as_ref()?.store.as_ref()
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
     }
 }
 
@@ -160,15 +139,18 @@ impl Controlled for Role {
         let (parts, missing) = self.resolve_parts(id, &home, &held, context).await?;
         let mut state = self.desired(&home, &name, &mut found);
         state.composites = parts;
-        if found.begins_to_leave(COMPOSITES, state.composites.is_some()) {
-            // What it had put there goes first, and only then is it no longer managed.
-            let emptied = RoleState { composites: Some(Vec::new()), ..state.clone() };
-            found.apply(State::Role(emptied), context).await?;
-            found.memo.managed.remove(COMPOSITES);
-        }
+        let is_managed = state.composites.is_some();
 
         // Apply, report.
-        let applied = found.apply(State::Role(state.clone()), context).await?;
+        if found.leaves(COMPOSITES, is_managed) {
+            let emptied = RoleState { composites: Some(Vec::new()), ..state.clone() };
+            found.apply(State::Role(emptied), context).await?;
+        }
+        found.memo.set_managed(COMPOSITES, is_managed);
+        let applied = match found.apply(State::Role(state.clone()), context).await {
+            Err(problem) if found.claim.is_new() => return Ok(member::not_in_store(problem)),
+            applied => applied?,
+        };
         let status = report(&state, context);
         Ok(found.outcome(self, &applied, status, missing, context))
     }

@@ -70,27 +70,22 @@ impl RoleList<'_> {
         if role.metadata.deletion_timestamp.is_some() {
             return Err(not_there("is being deleted"));
         }
-        let Some(Key::Role { role: name, tenant }) = role.key(&home.tenant_id, context) else {
-            return Err(not_there("is not in the store: its own status says why"));
-        };
-        let (held, told) = (self.held.contains(&name), role.is_in(context.store.as_ref()));
-        let key = Key::Role { tenant, role: name.clone() };
-        match (held, told) {
-            (true, true) => Ok(name),
-            // Status may be lost, as after a restore: what is held is taken for what the store says alone.
-            (true, false) => {
-                match member::made(&role, &role_id, (&key, self.field), context).await {
-                    Ok(()) => Ok(name),
-                    Err(problem) if problem.reason == Reason::StoreDependencyMissing => {
-                        Err(not_there("is not in the store: its own status says why"))
-                    }
-                    Err(problem) => Err(problem),
-                }
+        let absent = || not_there("is not in the store: its own status says why");
+        let name = role.name_there(home, context).ok_or_else(absent)?;
+        let (is_held, is_told) = (self.held.contains(&name), role.is_in(context.store.as_ref()));
+        if is_held && is_told {
+            return Ok(name);
+        }
+        if !is_held && !is_told {
+            return Err(absent());
+        }
+        // Status may be forged; and it may be lost, as after a restore, where what is held stays.
+        let key = Key::Role { tenant: home.tenant_id.clone(), role: name.clone() };
+        match member::made(&role, &role_id, (&key, self.field), context).await {
+            Err(problem) if is_held && problem.reason == Reason::StoreDependencyMissing => {
+                Err(absent())
             }
-            (false, true) => {
-                member::made(&role, &role_id, (&key, self.field), context).await.map(|()| name)
-            }
-            (false, false) => Err(not_there("is not in the store: its own status says why")),
+            made => made.map(|()| name),
         }
     }
 
@@ -106,7 +101,8 @@ impl RoleList<'_> {
         let role = context.view.roles.get(&role_id)?;
         let stays = role.metadata.deletion_timestamp.is_none()
             && target(&role.spec.tenant_ref, &role_id.namespace) == home.id;
-        role.name_in_store(home, context).filter(|name| stays && self.held.contains(name))
+        let stays = stays && role.is_in(context.store.as_ref());
+        role.name_there(home, context).filter(|name| stays && self.held.contains(name))
     }
 }
 
@@ -117,10 +113,10 @@ fn is_unreadable(reference: &ObjectReference, id: &ObjectId, context: &Context) 
 }
 
 impl Role {
-    /// Its name in the store, if it is there, as its status says. The name itself is not status's to say.
-    fn name_in_store(&self, home: &Home, context: &Context) -> Option<RoleName> {
+    /// What it is called in the store: that is not its status' to say.
+    fn name_there(&self, home: &Home, context: &Context) -> Option<RoleName> {
         match self.key(&home.tenant_id, context)? {
-            Key::Role { role, .. } => Some(role).filter(|_| self.is_in(context.store.as_ref())),
+            Key::Role { role, .. } => Some(role),
             _ => None,
         }
     }

@@ -4,16 +4,13 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use super::{
     context::Context,
     index::{Kind, Link, ObjectId},
+    throttle,
 };
-
-/// So long changes are gathered before a Tenant counts anew.
-const GATHER: Duration = Duration::from_secs(1);
 
 /// The Tenants that will be woken to count.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +42,7 @@ impl Context {
             let (recounts, queues, tenant) =
                 (self.recounts.clone(), self.queues.clone(), tenant.clone());
             tokio::spawn(async move {
-                tokio::time::sleep(GATHER).await;
+                tokio::time::sleep(throttle::PERIOD).await;
                 recounts.begin(&tenant);
                 queues.wake(Kind::Tenant, &tenant);
             });

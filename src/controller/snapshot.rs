@@ -78,6 +78,11 @@ pub fn as_map(value: &impl Serialize) -> Map<String, Value> {
     }
 }
 
+/// As many characters of a text as status holds: another hand may have written more.
+pub fn as_status_holds(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// Puts conditions into a status.
 pub fn put_conditions(
     status: &mut Map<String, Value>,

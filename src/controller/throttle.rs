@@ -9,7 +9,8 @@ use std::{
 
 use super::index::{Kind, ObjectId};
 
-const PERIOD: Duration = Duration::from_secs(1);
+/// How often a count is written at most.
+pub const PERIOD: Duration = Duration::from_secs(1);
 
 /// When each object's counts were last written.
 #[derive(Debug, Default)]

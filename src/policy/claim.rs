@@ -61,6 +61,14 @@ pub enum Claim {
     Adopt,
 }
 
+impl Claim {
+    /// Whether the object comes to it only now.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        matches!(self, Self::Create | Self::Adopt)
+    }
+}
+
 /// Another object that claims the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {

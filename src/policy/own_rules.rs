@@ -2,15 +2,16 @@
 //!
 //! Controllers ask before they act, and the validating webhook before an object is stored: both say the same.
 //! What the schema says, the API server has refused already, and a controller by [`crate::api::validation`].
-//! Nothing is left to say of a Tenant or a Namespace: what is wrong with one there arises with its profile,
-//! its tenant or the store.
+//! Of a Namespace nothing is left to say: what is wrong with one there arises with its tenant or the store.
 
 use serde_json::Value;
 
-use super::{Problem, Reason, Support, claims, composites, effective, email::email, username};
+use super::{
+    Problem, Reason, Support, claims, composites, effective, email::email, password, username,
+};
 use crate::api::{
-    GeneratedPassword, PasswordSource, RoleSpec, TenantProfileSpec, TenantSpec, UserSpec,
-    validation::Violation,
+    GeneratedPassword, HashFunction, PasswordSource, RoleSpec, Settings, TenantProfileSpec,
+    TenantSpec, UserSpec, validation::Violation,
 };
 
 /// The most characters of a Secret's name.
@@ -34,6 +35,23 @@ pub fn user(spec: &UserSpec, object_name: &str) -> Result<(), Problem> {
         violations.extend(secret_names(password, object_name));
     }
     all(&violations)
+}
+
+/// What is wrong with the settings of a Tenant or a TenantProfile: that no password can satisfy its policy. An
+/// API server with today's schema says it first.
+///
+/// # Errors
+/// Why none can.
+pub fn settings(settings: Option<&Settings>) -> Result<(), Problem> {
+    let policy = settings.and_then(|settings| settings.policies.as_ref()?.password.as_ref());
+    // What bcrypt makes impossible arises with the function in force, which may be the profile's.
+    match policy.and_then(|policy| password::unsatisfiable(policy, HashFunction::Argon2)) {
+        None => Ok(()),
+        Some(why) => Err(Problem::terminal(
+            Reason::PolicyUnsatisfiable,
+            format!("spec.settings.policies.password: no password can satisfy it: {why}"),
+        )),
+    }
 }
 
 /// What is wrong with a Role of this Kubernetes namespace and `metadata.name`: that it contains itself.

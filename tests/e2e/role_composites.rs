@@ -7,20 +7,11 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Conditions, Database, Operator, Space, until};
+use crate::support::{Conditions, Operator, Space, named, until};
 
 /// A space with an operator and the tenant `acme`.
-async fn tenant(name: &str) -> (Space, Operator, Database) {
-    let space = Space::new(name).await;
-    let operator = Operator::start(&space);
-    space.made_tenant("acme", json!({})).await;
-    let database = space.database().await;
-    (space, operator, database)
-}
-
 fn of(parts: &[&str]) -> Value {
-    let parts: Vec<_> = parts.iter().map(|part| json!({"name": part})).collect();
-    json!({"composites": parts})
+    json!({"composites": named(parts)})
 }
 
 /// Waits until each of these lies on a circle, and says so in these words.
@@ -35,7 +26,7 @@ async fn circles(space: &Space, said: &[(&str, &str)]) {
 
 #[tokio::test]
 async fn parts_may_be_in_other_namespaces_and_may_come_later() {
-    let (space, _operator, mut database) = tenant("parts").await;
+    let (space, _operator, mut database) = Space::with_acme("parts", json!({})).await;
     for namespace in ["sales", "stock"] {
         space.made::<Namespace>(namespace, json!({})).await;
     }
@@ -73,7 +64,7 @@ async fn parts_may_be_in_other_namespaces_and_may_come_later() {
 
 #[tokio::test]
 async fn a_retained_part_is_taken_from_what_contained_it() {
-    let (space, _operator, mut database) = tenant("part-kept").await;
+    let (space, _operator, mut database) = Space::with_acme("part-kept", json!({})).await;
     space.made::<Role>("clerk", json!({"deletionPolicy": "Retain"})).await;
     space.made::<Role>("boss", of(&["clerk"])).await;
     space.remove::<Role>("clerk").await;
@@ -87,7 +78,7 @@ async fn a_retained_part_is_taken_from_what_contained_it() {
 
 #[tokio::test]
 async fn a_circle_is_named_by_each_of_its_roles_and_mends_wherever_it_is_broken() {
-    let (space, _operator, mut database) = tenant("circle").await;
+    let (space, _operator, mut database) = Space::with_acme("circle", json!({})).await;
     space.in_acme::<Role>("self", of(&["self"])).await;
     circles(&space, &[("self", "self → self")]).await;
     space.in_acme::<Role>("x", of(&["y"])).await;
@@ -145,7 +136,7 @@ async fn a_circle_is_named_by_each_of_its_roles_and_mends_wherever_it_is_broken(
 /// None of those between shows in its status that the circle has closed or opened.
 #[tokio::test]
 async fn a_circle_is_noticed_through_roles_that_are_not_ready_anyhow() {
-    let (space, _operator, _database) = tenant("circle-far").await;
+    let (space, _operator, _database) = Space::with_acme("circle-far", json!({})).await;
     space.made::<Role>("c", json!({})).await;
     space.made::<Role>("d", of(&["c"])).await;
     space.in_acme::<Role>("b", of(&["c", "missing"])).await;
@@ -168,7 +159,7 @@ async fn a_circle_is_noticed_through_roles_that_are_not_ready_anyhow() {
 
 #[tokio::test]
 async fn a_part_is_of_the_same_tenant_and_in_another_kubernetes_namespace_it_must_allow_it() {
-    let (space, operator, mut database) = tenant("part-grant").await;
+    let (space, operator, mut database) = Space::with_acme("part-grant", json!({})).await;
     operator.kill();
     let team = space.another("team", &[]).await;
     let _operator = Operator::start_with(&space, &["--watch-namespace", &team]);
@@ -225,7 +216,7 @@ async fn a_part_is_of_the_same_tenant_and_in_another_kubernetes_namespace_it_mus
 
 #[tokio::test]
 async fn what_was_put_there_is_taken_out_again_and_nothing_else() {
-    let (space, _operator, mut database) = tenant("managed").await;
+    let (space, _operator, mut database) = Space::with_acme("managed", json!({})).await;
     space.made::<Role>("clerk", json!({})).await;
     space.made::<Role>("guest", json!({})).await;
     space.made::<Role>("boss", json!({})).await;

@@ -24,14 +24,6 @@ fn from_secret() -> Value {
     json!({"password": {"secretKeyRef": {"name": "ada"}}})
 }
 
-async fn tenant(name: &str, more: Value) -> (Space, Operator, Database) {
-    let space = Space::new(name).await;
-    let operator = Operator::start(&space);
-    space.made_tenant("acme", more).await;
-    let database = space.database().await;
-    (space, operator, database)
-}
-
 /// Whether the store's hash is that of a password.
 async fn is_password(database: &mut Database, password: &str) -> bool {
     let Some(hash) = database.text(HASH).await else { return false };
@@ -45,7 +37,7 @@ async fn becomes(database: &mut Database, password: &str) {
 
 #[tokio::test]
 async fn a_password_comes_from_its_secret_and_follows_it() {
-    let (space, _operator, mut database) = tenant("pw-follows", json!({})).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-follows", json!({})).await;
     let ada = space.ada_with_password().await;
     let credentials = ada.status.unwrap().credentials;
     assert_eq!(credentials.len(), 1);
@@ -66,7 +58,7 @@ async fn a_password_comes_from_its_secret_and_follows_it() {
 #[tokio::test]
 async fn bcrypt_hashes_where_the_tenant_says_so() {
     let (space, _operator, mut database) =
-        tenant("pw-bcrypt", json!({"settings": {"hashFunction": "bcrypt"}})).await;
+        Space::with_acme("pw-bcrypt", json!({"settings": {"hashFunction": "bcrypt"}})).await;
     let ada = space.ada_with_password().await;
     assert_eq!(ada.status.unwrap().credentials[0].algorithm.as_deref(), Some("bcrypt"));
     assert!(database.text(HASH).await.unwrap().starts_with("$2b$12$"));
@@ -77,7 +69,7 @@ async fn bcrypt_hashes_where_the_tenant_says_so() {
 
 #[tokio::test]
 async fn a_user_waits_for_a_password_that_can_be_set_and_is_made_with_it() {
-    let (space, _operator, mut database) = tenant("pw-waits", json!({})).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-waits", json!({})).await;
     space.in_acme::<User>("ada", from_secret()).await;
     let ada = space.waits::<User>("ada", "PasswordSecretMissing").await;
     assert!(ada.message().contains("the Secret ada is not there: create it"), "{}", ada.message());
@@ -107,7 +99,7 @@ async fn a_user_waits_for_a_password_that_can_be_set_and_is_made_with_it() {
 
 #[tokio::test]
 async fn a_secret_that_goes_after_use_is_told_and_one_that_breaks_the_policy_changes_nothing() {
-    let (space, _operator, mut database) = tenant("pw-after", json!({})).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-after", json!({})).await;
     space.ada_with_password().await;
     space.secrets().delete("ada", &DeleteParams::default()).await.unwrap();
     let told = |user: &User| user.is_ready() && user.condition("PasswordSecretMissing").is_some();
@@ -128,7 +120,7 @@ async fn a_secret_that_goes_after_use_is_told_and_one_that_breaks_the_policy_cha
 
 #[tokio::test]
 async fn what_the_user_chose_stays_until_the_secret_changes() {
-    let (space, operator, mut database) = tenant("pw-own", json!({})).await;
+    let (space, operator, mut database) = Space::with_acme("pw-own", json!({})).await;
     space.ada_with_password().await;
     database.execute("UPDATE user_credentials SET hash = 'their own'").await;
     space.look_again::<User>("ada").await;
@@ -145,7 +137,7 @@ async fn what_the_user_chose_stays_until_the_secret_changes() {
 #[tokio::test]
 async fn the_last_passwords_are_not_taken_again() {
     let policy = json!({"settings": {"policies": {"password": {"history": 2}}}});
-    let (space, _operator, mut database) = tenant("pw-history", policy).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-history", policy).await;
     space.ada_with_password().await;
     space.set_password("ada", SECOND).await;
     becomes(&mut database, SECOND).await;
@@ -162,7 +154,7 @@ async fn the_last_passwords_are_not_taken_again() {
 
 #[tokio::test]
 async fn a_tightened_policy_evicts_nobody_and_a_loosened_one_lets_in_at_once() {
-    let (space, _operator, mut database) = tenant("pw-policy", json!({})).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-policy", json!({})).await;
     space.ada_with_password().await;
     let min = |min: u32| json!({"spec": {"settings": {"policies": {"password": {"min": min}}}}});
     space.merge::<keyreeve::api::Tenant>("acme", min(64)).await;
@@ -180,7 +172,7 @@ async fn a_tightened_policy_evicts_nobody_and_a_loosened_one_lets_in_at_once() {
 #[tokio::test]
 async fn a_generated_password_is_in_a_secret_of_the_users_own() {
     let policy = json!({"settings": {"policies": {"password": {"min": 40, "number": 5, "customChars": "!?"}}}});
-    let (space, _operator, mut database) = tenant("pw-generate", policy).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-generate", policy).await;
     let ada = space.made::<User>("ada", json!({"password": {"generate": {}}})).await;
     let secret = space.secrets().get("ada-password").await.unwrap();
     assert_eq!(secret.owner_references()[0].uid, ada.uid().unwrap());
@@ -213,7 +205,7 @@ async fn a_generated_password_is_in_a_secret_of_the_users_own() {
 
 #[tokio::test]
 async fn a_secret_that_somebody_else_made_is_not_taken_for_a_generated_one() {
-    let (space, _operator, mut database) = tenant("pw-planted", json!({})).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-planted", json!({})).await;
     space.make_secret("ada-password", &[("password", FIRST.as_bytes())]).await;
     space.in_acme::<User>("ada", json!({"password": {"generate": {}}})).await;
     let ada = space.stalls::<User>("ada", "PasswordSecretConflict").await;
@@ -226,7 +218,7 @@ async fn a_secret_that_somebody_else_made_is_not_taken_for_a_generated_one() {
 
 #[tokio::test]
 async fn a_temporary_password_is_changed_at_the_next_login_each_time_it_is_set() {
-    let (space, _operator, mut database) = tenant("pw-temporary", json!({})).await;
+    let (space, _operator, mut database) = Space::with_acme("pw-temporary", json!({})).await;
     space.make_secret("ada", &[("password", FIRST.as_bytes())]).await;
     let temporary = json!({"password": {"secretKeyRef": {"name": "ada"}, "temporary": true}, "requiredActions": []});
     space.made::<User>("ada", temporary).await;

@@ -7,19 +7,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Audit, Conditions, Database, Operator, Space, eventually};
-
-async fn tenant(name: &str) -> (Space, Operator, Database) {
-    let space = Space::new(name).await;
-    let operator = Operator::start(&space);
-    space.made_tenant("acme", json!({})).await;
-    let database = space.database().await;
-    (space, operator, database)
-}
-
-fn named(roles: &[&str]) -> Value {
-    roles.iter().map(|name| json!({"name": name})).collect()
-}
+use crate::support::{Audit, Conditions, Operator, Space, eventually, named};
 
 /// What status says that the user holds: `namespace/name < through`.
 fn held(user: &User) -> Vec<String> {
@@ -41,7 +29,7 @@ async fn holds(space: &Space, user: &str, expected: &[&str]) {
 
 #[tokio::test]
 async fn status_names_every_role_and_the_way_to_it_and_follows_changes_far_away() {
-    let (space, _operator, mut database) = tenant("user-roles").await;
+    let (space, _operator, mut database) = Space::with_acme("user-roles", json!({})).await;
     space.made::<Namespace>("sales", json!({})).await;
     space.made::<Role>("reader", json!({"namespaceRef": {"name": "sales"}})).await;
     space.made::<Role>("clerk", json!({"composites": named(&["reader"])})).await;
@@ -61,7 +49,7 @@ async fn status_names_every_role_and_the_way_to_it_and_follows_changes_far_away(
 
 #[tokio::test]
 async fn a_role_that_comes_later_is_given_at_once_and_one_that_goes_is_taken() {
-    let (space, _operator, mut database) = tenant("user-waits").await;
+    let (space, _operator, mut database) = Space::with_acme("user-waits", json!({})).await;
     space.made::<Role>("clerk", json!({})).await;
     space.in_acme::<User>("ada", json!({"roles": named(&["clerk", "boss"])})).await;
     let ada = space.waits::<User>("ada", "RoleNotFound").await;
@@ -88,7 +76,7 @@ async fn a_role_that_comes_later_is_given_at_once_and_one_that_goes_is_taken() {
 
 #[tokio::test]
 async fn what_was_missing_ends_the_wait_and_nobody_looks_before() {
-    let (space, _operator, _database) = tenant("user-order").await;
+    let (space, _operator, _database) = Space::with_acme("user-order", json!({})).await;
     space.in_acme::<User>("ada", json!({"roles": named(&["boss"])})).await;
     space.waits::<User>("ada", "RoleNotFound").await;
     let audit = Audit::begin(&space);
@@ -105,7 +93,7 @@ async fn what_was_missing_ends_the_wait_and_nobody_looks_before() {
 
 #[tokio::test]
 async fn a_role_whose_status_is_lost_is_taken_from_nobody() {
-    let (space, _operator, mut database) = tenant("user-status-lost").await;
+    let (space, _operator, mut database) = Space::with_acme("user-status-lost", json!({})).await;
     space.made::<Role>("part", json!({})).await;
     space.made::<Role>("boss", json!({"composites": named(&["part"])})).await;
     space.made::<User>("ada", json!({"roles": named(&["boss", "part"])})).await;
@@ -133,7 +121,7 @@ async fn a_role_whose_status_is_lost_is_taken_from_nobody() {
 
 #[tokio::test]
 async fn what_was_granted_is_taken_out_again_and_nothing_else() {
-    let (space, _operator, mut database) = tenant("user-managed").await;
+    let (space, _operator, mut database) = Space::with_acme("user-managed", json!({})).await;
     space.made::<Role>("clerk", json!({})).await;
     space.made::<Role>("guest", json!({})).await;
     space.made::<User>("ada", json!({})).await;
@@ -170,7 +158,7 @@ async fn what_was_granted_is_taken_out_again_and_nothing_else() {
 
 #[tokio::test]
 async fn a_grant_across_namespaces_is_asked_and_one_withdrawn_leaves_the_store_as_it_is() {
-    let (space, operator, mut database) = tenant("user-grant").await;
+    let (space, operator, mut database) = Space::with_acme("user-grant", json!({})).await;
     operator.kill();
     let team = space.another("team", &[]).await;
     let _operator = Operator::start_with(&space, &["--watch-namespace", &team]);
@@ -211,7 +199,7 @@ async fn a_grant_across_namespaces_is_asked_and_one_withdrawn_leaves_the_store_a
 
 #[tokio::test]
 async fn a_namespace_that_goes_names_its_roles_and_to_whom_they_are_granted() {
-    let (space, _operator, _database) = tenant("user-namespace").await;
+    let (space, _operator, _database) = Space::with_acme("user-namespace", json!({})).await;
     space.made::<Namespace>("sales", json!({})).await;
     space.made::<Role>("clerk", json!({"namespaceRef": {"name": "sales"}})).await;
     space.made::<User>("ada", json!({"roles": named(&["clerk"])})).await;

@@ -146,7 +146,7 @@ impl Controlled for Tenant {
         let not_ready = not_ready.or_else(|| keys.problem.clone());
         if let Some(problem) = &keys.problem
             && problem.reason != Reason::KeystoreMissing
-            && matches!(claim, Claim::Create | Claim::Adopt)
+            && claim.is_new()
         {
             return Ok(not_in_store(&keys.public(), problem.clone()));
         }
@@ -322,7 +322,7 @@ impl Tenant {
     ) -> Result<(Census, Option<Duration>), Problem> {
         let mut census = context.store.census(tenant_id).await?;
         // As status holds it, so that both can be compared.
-        census.administrator = census.administrator.as_deref().map(report::as_status_holds);
+        census.administrator = census.administrator.as_deref().map(report::found);
         let Some(status) = &self.status else { return Ok((census, None)) };
         let told = Census {
             users: status

@@ -11,7 +11,7 @@ use crate::{
         conditions::Also,
         driver::{Notice, Outcome, Verdict},
         news::{self, News},
-        snapshot::as_map,
+        snapshot::{as_map, as_status_holds},
         tenant::keys::KeysOutcome,
     },
     policy::{
@@ -79,9 +79,8 @@ impl Report<'_> {
         let status = TenantStatus {
             tenant_id: Some(self.state.tenant_id.clone()),
             short_id: Some(self.state.short_id.clone()),
-            // What was found in an adopted tenant may be longer than a schema of ours allows.
-            type_: self.state.type_.as_deref().map(as_status_holds),
-            region: self.state.region.as_deref().map(as_status_holds),
+            type_: self.state.type_.as_deref().map(found),
+            region: self.state.region.as_deref().map(found),
             enabled: Some(self.state.enabled),
             keystore: self.keys.public(),
             user_count: Some(i64::try_from(self.census.users).unwrap_or(i64::MAX)),
@@ -184,7 +183,7 @@ impl Report<'_> {
     }
 }
 
-/// As much of a text as status holds.
-pub fn as_status_holds(text: &str) -> String {
-    text.chars().take(255).collect()
+/// As much of what was found in an adopted tenant as status holds: it may be longer than a schema of ours allows.
+pub fn found(text: &str) -> String {
+    as_status_holds(text, 255)
 }

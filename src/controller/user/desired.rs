@@ -82,11 +82,7 @@ impl User {
             user.password.clone_from(&password.memo);
         }
         memo.user = Some(user);
-        if state.roles.is_some() {
-            memo.managed.insert(super::ROLES.into());
-        } else {
-            memo.managed.remove(super::ROLES);
-        }
+        memo.set_managed(super::ROLES, state.roles.is_some());
         Ok((state, memo))
     }
 

@@ -23,13 +23,10 @@ use super::{
     view::{View, target},
 };
 use crate::{
-    api::{
-        AdoptionPolicy, Condition, DeletionPolicy, ObjectReference, ReferrerKind, StoreReference,
-        User,
-    },
+    api::{ReferrerKind, User},
     policy::{
         Problem, Reason,
-        claim::{self, Claim, Mark},
+        claim::{self, Mark},
         email, own_rules, username,
     },
     store::{self, Key, RoleName, State, UserState},
@@ -92,17 +89,7 @@ impl Member for User {
     const REFERS_AS: ReferrerKind = ReferrerKind::User;
     const NAMED_BY: &'static str = "spec.username";
 
-    fn tenant_ref(&self) -> &ObjectReference {
-        &self.spec.tenant_ref
-    }
-
-    fn deletion_policy(&self) -> Option<DeletionPolicy> {
-        self.spec.deletion_policy
-    }
-
-    fn adoption_policy(&self) -> Option<AdoptionPolicy> {
-        self.spec.adoption_policy
-    }
+    member::fields_alike!();
 
     fn key(&self, tenant_id: &str, _: &Context) -> Option<Key> {
         Some(Key::User { tenant: tenant_id.into(), username: self.username().ok()? })
@@ -115,14 +102,6 @@ impl Member for User {
     fn claims(&self) -> Link {
         let tenant = target(&self.spec.tenant_ref, &self.namespace().unwrap_or_default());
         Link::Claims(format!("{tenant}/user/{}", self.username_for_people()))
-    }
-
-    fn was_in(&self) -> Option<&StoreReference> {
-        self.status.as_ref()?.store.as_ref()
-    }
-
-    fn conditions(&self) -> &[Condition] {
-        self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
     }
 }
 
@@ -148,27 +127,25 @@ impl Controlled for User {
         let tenant = &self.spec.tenant_ref;
         let home = Home::of(tenant, &id.namespace, ReferrerKind::User, context).await?;
         home.has_users()?;
-        let username = self.username()?;
-        let key = Key::User { tenant: home.tenant_id.clone(), username: username.clone() };
+        let key = Key::User { tenant: home.tenant_id.clone(), username: self.username()? };
 
         // Decide.
         let mut found = match Found::of(self, id, (&key, &home), context).await? {
             Ok(found) => found,
             Err(conflict) => return Ok(self.not_in_store(conflict)),
         };
-        let is_new = matches!(found.claim, Claim::Create | Claim::Adopt);
+        let is_new = found.claim.is_new();
         let decided = match self.decide(id, &key, &home, &found, context).await {
             Err(problem) if is_new => return Ok(self.not_in_store(problem)),
             decided => decided?,
         };
 
         // Apply.
-        if found.begins_to_leave(ROLES, decided.state.roles.is_some()) {
-            // What it had put there goes first, and only then is it no longer managed.
-            if let Some(there) = found.user_state() {
-                let emptied = UserState { roles: Some(Vec::new()), ..there.clone() };
-                found.apply(State::User(emptied), context).await?;
-            }
+        if found.leaves(ROLES, decided.state.roles.is_some())
+            && let Some(there) = found.user_state()
+        {
+            let emptied = UserState { roles: Some(Vec::new()), ..there.clone() };
+            found.apply(State::User(emptied), context).await?;
         }
         found.memo = decided.memo;
         let state = State::User(decided.state.clone());
@@ -211,9 +188,9 @@ impl User {
         found: &Found,
         context: &Context,
     ) -> Result<Decided, Problem> {
-        let is_new = matches!(found.claim, Claim::Create | Claim::Adopt);
+        let is_new = found.claim.is_new();
         self.email_is_free(home, found, context)?;
-        if is_new {
+        if is_new && self.spec.password.is_some() {
             home.has_room_for_a_user(context).await?;
         }
         let (roles, missing) = self.resolve_roles(id, home, found, context).await?;

@@ -14,7 +14,6 @@ use crate::{
     password::{HashError, Hashed},
     policy::{
         Problem, Reason,
-        claim::Claim,
         fingerprint::{self, Change},
         own_rules, password,
     },
@@ -141,7 +140,7 @@ impl Setting<'_> {
         };
         let fingerprint =
             self.context.passwords.fingerprint_key().await?.of(tenant, username, &password);
-        let is_new = matches!(self.found.claim, Claim::Create | Claim::Adopt);
+        let is_new = self.found.claim.is_new();
         let credentials = self.found.record.iter().flat_map(|record| &record.credentials);
         let has_password = credentials.into_iter().any(|there| there.type_ == "password");
         let change = fingerprint::change(
@@ -207,7 +206,8 @@ impl Setting<'_> {
             Problem::terminal(Reason::PasswordRejected, message)
         };
         if value.len() > password::MAX_BYTES {
-            return Err(rejected("is too long for a password: at most 4096 bytes"));
+            let most = password::MAX_BYTES;
+            return Err(rejected(&format!("is too long for a password: at most {most} bytes")));
         }
         match std::str::from_utf8(&value) {
             Ok(password) => Ok(Content::Password(Zeroizing::new(password.into()))),

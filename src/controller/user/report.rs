@@ -13,7 +13,7 @@ use crate::{
         home::Home,
         index::{Kind, Link},
         member::{Found, Member as _},
-        snapshot::as_map,
+        snapshot::{as_map, as_status_holds},
         view::View,
     },
     store::{RoleName, Store, UserState},
@@ -34,11 +34,11 @@ pub(super) fn report(
 ) -> Map<String, Value> {
     let there = found.record.as_ref().map(|record| record.credentials.clone());
     let mut credentials = there.unwrap_or_default();
-    // Another hand may have written more than status holds.
     credentials.truncate(CREDENTIALS);
     for credential in &mut credentials {
-        credential.type_ = as_status_holds(&credential.type_);
-        credential.algorithm = credential.algorithm.as_deref().map(as_status_holds);
+        credential.type_ = as_status_holds(&credential.type_, 63);
+        credential.algorithm =
+            credential.algorithm.as_deref().map(|word| as_status_holds(word, 63));
     }
     if let Some(new) = &password.new {
         credentials.retain(|credential| credential.type_ != "password");
@@ -57,8 +57,7 @@ pub(super) fn report(
     as_map(&UserStatus {
         tenant_id: Some(state.tenant_id.clone()),
         username: Some(state.username.clone()),
-        // One that another hand made may be longer than ours are.
-        id: Some(state.id.chars().take(36).collect()),
+        id: Some(as_status_holds(&state.id, 36)),
         enabled: Some(state.enabled),
         credentials,
         roles,
@@ -108,11 +107,6 @@ fn resolved(
     }
     resolved.truncate(ROLES);
     resolved
-}
-
-/// As much of a word as status holds.
-fn as_status_holds(word: &str) -> String {
-    word.chars().take(63).collect()
 }
 
 fn held(role: &RoleName, through: Option<&RoleName>) -> ResolvedRole {

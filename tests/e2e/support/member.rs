@@ -7,7 +7,7 @@ use kube::{Resource, api::DeleteParams, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{Conditions, Space, until, until_gone};
+use super::{Conditions, Database, Operator, Space, until, until_gone};
 
 /// A kind whose objects live in a tenant.
 pub trait Member:
@@ -66,7 +66,21 @@ impl Member for User {
     }
 }
 
+/// References to these in one's own namespace.
+pub fn named(names: &[&str]) -> Value {
+    names.iter().map(|name| json!({"name": name})).collect()
+}
+
 impl Space {
+    /// A namespace of one's own with an operator, the tenant `acme`, with more in its spec, and the store's file.
+    pub async fn with_acme(name: &str, more: Value) -> (Self, Operator, Database) {
+        let space = Self::new(name).await;
+        let operator = Operator::start(&space);
+        space.made_tenant("acme", more).await;
+        let database = space.database().await;
+        (space, operator, database)
+    }
+
     /// A Tenant with quick keys, in the store.
     pub async fn made_tenant(&self, name: &str, more: Value) -> Tenant {
         let mut spec = json!({"keystore": {"algorithm": "ES256"}});

@@ -25,7 +25,7 @@ pub use database::Database;
 pub use dice::Dice;
 pub use http::Server;
 pub use keystore::{Keys, Keystore};
-pub use member::Member;
+pub use member::{Member, named};
 pub use operator::Operator;
 pub use release::Release;
 pub use space::{Conditions, Space, client, is_current, until, until_gone};
