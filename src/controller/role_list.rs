@@ -101,7 +101,6 @@ impl RoleList<'_> {
         let role = context.view.roles.get(&role_id)?;
         let stays = role.metadata.deletion_timestamp.is_none()
             && target(&role.spec.tenant_ref, &role_id.namespace) == home.id;
-        let stays = stays && role.is_in(context.store.as_ref());
         role.name_there(home, context).filter(|name| stays && self.held.contains(name))
     }
 }
