@@ -4,7 +4,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use kube::{
-    Resource,
+    Resource, ResourceExt,
     core::DeserializeGuard,
     runtime::reflector::{ObjectRef, Store, store::Writer},
 };
@@ -39,6 +39,16 @@ impl<K: Resource<DynamicType = ()> + Clone + Debug + 'static> Cache<K> {
     pub fn get_guarded(&self, id: &ObjectId) -> Option<Arc<Guarded<K>>> {
         let reference = ObjectRef::new(&id.name).within(&id.namespace);
         self.shards.iter().find_map(|shard| shard.get(&reference))
+    }
+
+    /// Calls this with each object that can be read.
+    pub fn each(&self, mut call: impl FnMut(ObjectId, &K)) {
+        for object in self.shards.iter().flat_map(Store::state) {
+            if let Ok(object) = &object.0 {
+                let namespace = object.namespace().unwrap_or_default();
+                call(ObjectId::new(namespace, object.name_any()), object);
+            }
+        }
     }
 
     /// Waits until every shard was filled once.

@@ -14,6 +14,7 @@ use super::{
     informer::Queues,
     own_writes::OwnWrites,
     passwords::Passwords,
+    returning::Returning,
     seats::Recounts,
     throttle::Throttle,
     view::View,
@@ -69,6 +70,7 @@ pub struct Context {
     pub(super) turns: Turns,
     pub(super) queues: Queues,
     pub(super) recounts: Recounts,
+    pub(super) returning: Returning,
     pub(super) passwords: Passwords,
 }
 

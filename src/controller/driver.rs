@@ -41,6 +41,9 @@ use crate::{
     telemetry::ReconcileResult,
 };
 
+/// When an object is looked at once more that has just come to wait for a seat.
+const SOON: Duration = Duration::from_secs(1);
+
 /// A kind that has a controller.
 #[async_trait]
 pub trait Controlled: Linked + Serialize {
@@ -155,6 +158,8 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
             Ok(readable) => pass.bring_about(readable).await,
             Err(invalid) => pass.report_unreadable(&invalid.metadata, &invalid.error).await,
         };
+        let problem = end.as_ref().err().map(|trouble| &trouble.problem);
+        context.returning.looked_at(K::KIND, &id, problem);
         let (action, result) = pass.conclude(end);
         context.metrics.ended(controller, result, began.elapsed());
         action
@@ -362,6 +367,12 @@ impl Pass<'_> {
         self.write_status(snapshot, status, told).await?;
         match verdict {
             Verdict::Ready { .. } => Ok(look_again),
+            // What became free before the watch told that this one waits for it woke it not.
+            Verdict::NotReady(problem)
+                if problem.reason == Reason::QuotaExceeded && snapshot.is_ready() =>
+            {
+                Err(Trouble { problem, look_again: Some(SOON) })
+            }
             Verdict::NotReady(problem) => Err(Trouble { problem, look_again }),
         }
     }

@@ -7,7 +7,7 @@ use super::{api_error, context::Context, index::ObjectId, tenant, view::target};
 use crate::{
     api::{ObjectReference, ReferrerKind},
     policy::{Problem, Reason, effective::Document},
-    store::{self, Counts, Key, Limits},
+    store::{self, Counted, Key, Limits},
 };
 
 /// The tenant that an object lives in.
@@ -78,19 +78,15 @@ impl Home {
         self.document.plan_details.as_ref().map(Limits::from).unwrap_or_default()
     }
 
-    /// Whether there is a seat for one more user. The store makes sure of it; asked first, it spares
-    /// the password's work.
-    pub async fn has_room_for_a_user(&self, context: &Context) -> Result<(), Problem> {
-        let limits = self.limits();
-        if limits.users.is_none() {
+    /// Whether there is a seat for one more object that the plan limits. The store makes sure of it;
+    /// asked first, it spares a password's work.
+    pub async fn has_room_for(&self, counted: Counted, context: &Context) -> Result<(), Problem> {
+        let Some(limit) = self.limits().of(counted) else { return Ok(()) };
+        let counts = context.store.census(&self.tenant_id).await?.counts;
+        if counts.of(counted) < limit {
             return Ok(());
         }
-        let before = context.store.census(&self.tenant_id).await?.counts;
-        let after = Counts { users: before.users + 1, ..before };
-        match before.exceeded(&after, &limits) {
-            Some((counted, limit)) => Err(store::Error::LimitReached { counted, limit }.into()),
-            None => Ok(()),
-        }
+        Err(store::Error::LimitReached { counted, limit }.into())
     }
 
     /// Whether the plan has a feature; one that it says nothing of it has.

@@ -25,8 +25,8 @@ use crate::{
         claim::{self, Claim, Claimant, Mark},
     },
     store::{
-        self, Applied, Deleted, Desired, Expected, Key, Limits, NewPassword, Record, RoleState,
-        State, Store, UserState,
+        self, Applied, Counted, Deleted, Desired, Expected, Key, Limits, NewPassword, Record,
+        RoleState, State, Store, UserState,
     },
 };
 
@@ -98,6 +98,7 @@ pub struct Found {
     pub record: Option<Record>,
     pub claim: Claim,
     pub memo: Memo,
+    key: Key,
     tenant: ObjectId,
     limits: Limits,
 }
@@ -137,10 +138,15 @@ impl Found {
             Ok(claim) => claim,
             Err(conflict) => return Ok(Err(conflict)),
         };
+        if claim.is_new()
+            && let Err(problem) = seat_for::<M>(id, home, context).await
+        {
+            return Ok(Err(problem));
+        }
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
         memo.adopted |= claim == Claim::Adopt;
         let (tenant, limits) = (home.id.clone(), home.limits());
-        Ok(Ok(Self { mark, record, claim, memo, tenant, limits }))
+        Ok(Ok(Self { mark, record, claim, memo, key: key.clone(), tenant, limits }))
     }
 
     /// The role that the store has.
@@ -164,8 +170,14 @@ impl Found {
         !is_managed && self.memo.managed.contains(list)
     }
 
+    /// Observes what is in the store by now, after a part was applied.
+    pub async fn observe_again(&mut self, context: &Context) -> Result<(), store::Error> {
+        self.record = context.store.observe(&self.key).await?;
+        Ok(())
+    }
+
     /// Brings the store to this state.
-    pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, Problem> {
+    pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, store::Error> {
         self.apply_with(state, None, context).await
     }
 
@@ -176,7 +188,7 @@ impl Found {
         state: State,
         password: Option<NewPassword>,
         context: &Context,
-    ) -> Result<Applied, Problem> {
+    ) -> Result<Applied, store::Error> {
         let desired = Desired {
             password,
             limits: self.limits,
@@ -184,6 +196,7 @@ impl Found {
         };
         let expected = Expected::as_observed(self.record.as_ref());
         let applied = context.store.apply(&desired, &expected).await?;
+        context.returning.is_in_store(&self.mark, &desired.state);
         if applied != Applied::Unchanged {
             context.members_changed(&self.tenant, frees_something(&applied));
         }
@@ -221,6 +234,17 @@ impl Found {
             look_again: None,
         }
     }
+}
+
+/// Whether there is a seat for one more, with which nobody is forestalled who had one. The store decides
+/// between those who come at once.
+async fn seat_for<M: Member>(id: &ObjectId, home: &Home, context: &Context) -> Result<(), Problem> {
+    let Some(counted) = Counted::of(M::STORED) else { return Ok(()) };
+    home.has_room_for(counted, context).await?;
+    if home.limits().of(counted).is_some() && !context.returning.awaits(M::KIND, id) {
+        context.others_come_first(&home.id, counted, id)?;
+    }
+    Ok(())
 }
 
 /// Makes sure that what the store has under this key was made by that member, to which a field refers. Its
@@ -360,7 +384,9 @@ pub async fn clean_up<M: Member>(
     let tenant = target(member.tenant_ref(), &id.namespace);
     let tenant_id = home::of_deleted(&tenant, context).await.map_err(deletion::waits)?;
     let Some(tenant_id) = tenant_id else {
-        return Ok(left_alone("its Tenant is gone, or goes too"));
+        return Ok(left_alone(
+            "its Tenant is gone, or goes too. An object of the same namespace and name takes it up again",
+        ));
     };
     let Some(key) = member.key(&tenant_id, context) else {
         return Ok(left_alone("its place there is not known any more"));

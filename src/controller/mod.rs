@@ -29,6 +29,7 @@ mod passwords;
 mod patch;
 mod profile;
 mod references;
+mod returning;
 mod role;
 mod role_list;
 mod run;

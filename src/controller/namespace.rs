@@ -112,7 +112,7 @@ impl Controlled for Namespace {
 
         // Apply, report.
         let applied = match found.apply(State::Namespace(state), context).await {
-            Err(problem) if found.claim.is_new() => return Ok(member::not_in_store(problem)),
+            Err(error) if found.claim.is_new() => return Ok(member::not_in_store(error.into())),
             applied => applied?,
         };
         let status = self.report(&home, context);

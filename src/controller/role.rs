@@ -148,7 +148,7 @@ impl Controlled for Role {
         }
         found.memo.set_managed(COMPOSITES, is_managed);
         let applied = match found.apply(State::Role(state.clone()), context).await {
-            Err(problem) if found.claim.is_new() => return Ok(member::not_in_store(problem)),
+            Err(error) if found.claim.is_new() => return Ok(member::not_in_store(error.into())),
             applied => applied?,
         };
         let status = report(&state, context);

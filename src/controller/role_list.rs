@@ -42,7 +42,7 @@ impl RoleList<'_> {
                 Err(problem) if is_unreadable(reference, id, context) => return Err(problem),
                 Err(problem) => {
                     if problem.reason == Reason::NotAllowed {
-                        roles.extend(self.withdrawn(reference, id, home, context));
+                        roles.extend(self.held_by(reference, id, home, context));
                     }
                     missing.push(problem);
                 }
@@ -89,8 +89,21 @@ impl RoleList<'_> {
         }
     }
 
+    /// Of the roles that the object has, those that the list still names, whether it may be given them or not.
+    pub fn still_named(&self, id: &ObjectId, home: &Home, context: &Context) -> Vec<RoleName> {
+        // Nobody can say what that one is called in the store.
+        if self.references.iter().any(|reference| is_unreadable(reference, id, context)) {
+            return self.held.to_vec();
+        }
+        let named = |reference| self.held_by(reference, id, home, context);
+        let mut roles: Vec<_> = self.references.iter().filter_map(named).collect();
+        roles.sort();
+        roles.dedup();
+        roles
+    }
+
     /// A role that the object has, although it may not be given it any more.
-    fn withdrawn(
+    fn held_by(
         &self,
         reference: &ObjectReference,
         id: &ObjectId,

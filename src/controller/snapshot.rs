@@ -68,6 +68,11 @@ impl Snapshot {
     pub fn is_in_store(&self) -> bool {
         self.status.contains_key("store")
     }
+
+    /// Whether it was Ready.
+    pub fn is_ready(&self) -> bool {
+        self.conditions.iter().any(|ready| ready.type_ == "Ready" && ready.status == "True")
+    }
 }
 
 /// A value that is an object in JSON, such as a status, as one.

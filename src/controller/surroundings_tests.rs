@@ -204,7 +204,7 @@ fn a_taken_name_is_told_and_by_whom_within_the_namespace_only() {
     assert_eq!(
         world.says("Tenant", "a/second", id.clone()),
         [
-            "tenant id acme is taken by Tenant acme, which is older: delete this Tenant and create it with another spec.tenantId, or delete that one"
+            "tenant id acme is taken by Tenant acme, which came first: delete this Tenant and create it with another spec.tenantId, or delete that one"
         ]
     );
     assert_eq!(
@@ -214,7 +214,7 @@ fn a_taken_name_is_told_and_by_whom_within_the_namespace_only() {
     assert_eq!(
         world.says("Namespace", "a/shop", in_acme(json!({}))),
         [
-            "namespace shop of tenant acme is taken by Namespace sales, which is older: delete this object and create it with another spec.name, or delete that one"
+            "namespace shop of tenant acme is taken by Namespace sales, which came first: delete this object and create it with another spec.name, or delete that one"
         ]
     );
     let from_b = json!({"tenantRef": {"name": "acme", "namespace": "a"}, "name": "reader"});

@@ -140,7 +140,7 @@ pub fn decide(me: &Mark, there: Option<Option<&Mark>>, rules: Rules<'_>) -> Resu
     };
     match first(me, rules.claimants) {
         Some(first) if first.namespace == me.namespace => Err(conflict(format!(
-            "{what} is taken by {} {}, which is older: {}, or delete that one",
+            "{what} is taken by {} {}, which came first: {}, or delete that one",
             me.kind, first.name, rules.otherwise
         ))),
         Some(_) => Err(conflict(format!("{what} is taken: {}", rules.otherwise))),
@@ -305,7 +305,7 @@ mod tests {
         ] {
             assert_eq!(decide(&one, there, rules), Ok(claim), "the lowest UID of one moment");
             let near = decide(&two, there, rules).unwrap_err().message;
-            assert!(near.contains("taken by Tenant one, which is older"), "{near}");
+            assert!(near.contains("taken by Tenant one, which came first"), "{near}");
             let far = decide(&far, there, rules).unwrap_err().message;
             assert!(far.contains("is taken: choose"), "{far}");
         }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use super::claim::Kind;
 use crate::api::PlanDetails;
 
 /// What is counted.
@@ -20,6 +21,17 @@ pub enum Counted {
 impl Counted {
     /// All that is counted.
     pub const ALL: [Self; 4] = [Self::Users, Self::Namespaces, Self::Roles, Self::Administrators];
+
+    /// What one more object of a kind counts as, if that is limited.
+    #[must_use]
+    pub const fn of(kind: Kind) -> Option<Self> {
+        match kind {
+            Kind::Tenant => None,
+            Kind::Namespace => Some(Self::Namespaces),
+            Kind::Role => Some(Self::Roles),
+            Kind::User => Some(Self::Users),
+        }
+    }
 
     /// The limit's name in `planDetails`.
     #[must_use]

@@ -59,6 +59,9 @@ reasons! {
     /// The plan's limit is reached: the message names it. It is let in when one that counts is deleted or the limit is
     /// raised, in the TenantProfile's planDetails; or delete this object.
     QuotaExceeded,
+    /// The operator has just started, and the plan has a limit: those that the store had before come first. It ends within
+    /// seconds, once they were looked at; if not, one of them says why.
+    SeatsReserved,
     /// There are more than the plan allows, because its limit was lowered: nobody is evicted, and nobody is let in.
     /// Delete some, or raise the limit that the message names.
     OverLimit,

@@ -35,6 +35,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is [`Error::Taken`], if it is the email address.
+    pub const EMAIL: &str = "email address";
+
     /// What a timer does about it.
     #[must_use]
     pub fn class(&self) -> Class {

@@ -56,6 +56,15 @@ pub struct RoleName {
     pub name: String,
 }
 
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{namespace}/{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
 /// What a store holds under one key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {

@@ -145,6 +145,7 @@ async fn administrators_are_counted_through_composites_and_whichever_way_they_be
     space.in_acme::<User>("bob", with("admin")).await;
     let bob = space.stalls::<User>("bob", "QuotaExceeded").await;
     assert!(bob.message().contains("the plan allows 1 administrators"), "{}", bob.message());
+    assert!(bob.message().ends_with("The user is in the store without admin"), "{}", bob.message());
     space.made::<User>("cleo", with("clerk")).await;
 
     // A Role cannot make administrators of its holders either.

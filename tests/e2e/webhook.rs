@@ -94,7 +94,7 @@ async fn what_depends_on_others_is_taken_with_the_warning_that_status_repeats() 
     assert_eq!(
         second.warnings,
         [
-            "tenant id acme is taken by Tenant acme, which is older: delete this Tenant and create it with another spec.tenantId, or delete that one"
+            "tenant id acme is taken by Tenant acme, which came first: delete this Tenant and create it with another spec.tenantId, or delete that one"
         ]
     );
     assert!(stalled.message().starts_with("tenant id acme is taken by Tenant acme"), "{stalled:?}");

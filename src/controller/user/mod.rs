@@ -2,8 +2,10 @@
 //! it to the store, report.
 
 mod desired;
+mod less;
 mod password;
 mod report;
+mod seats;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -36,6 +38,8 @@ use report::report;
 
 /// The list that memos name when it is managed.
 const ROLES: &str = "roles";
+/// The field of that list, for messages.
+const ROLES_FIELD: &str = "spec.roles";
 
 impl User {
     /// The username in force.
@@ -120,48 +124,26 @@ impl Controlled for User {
         context: &Context,
     ) -> Result<Outcome, Problem> {
         // Resolve.
-        if let Some(problem) = broken {
-            return Err(problem);
-        }
-        own_rules::user(&self.spec, &id.name)?;
-        let tenant = &self.spec.tenant_ref;
-        let home = Home::of(tenant, &id.namespace, ReferrerKind::User, context).await?;
-        home.has_users()?;
-        let key = Key::User { tenant: home.tenant_id.clone(), username: self.username()? };
-
-        // Decide.
-        let mut found = match Found::of(self, id, (&key, &home), context).await? {
+        let wrong = broken.or_else(|| own_rules::user(&self.spec, &id.name).err());
+        let instead = |problem| wrong.clone().unwrap_or(problem);
+        let (key, home) = self.place(id, context).await.map_err(instead)?;
+        let found = Found::of(self, id, (&key, &home), context).await.map_err(instead)?;
+        let mut found = match found {
             Ok(found) => found,
-            Err(conflict) => return Ok(self.not_in_store(conflict)),
-        };
-        let is_new = found.claim.is_new();
-        let decided = match self.decide(id, &key, &home, &found, context).await {
-            Err(problem) if is_new => return Ok(self.not_in_store(problem)),
-            decided => decided?,
+            Err(conflict) => return Ok(self.not_in_store(instead(conflict))),
         };
 
-        // Apply.
-        if found.leaves(ROLES, decided.state.roles.is_some())
-            && let Some(there) = found.user_state()
-        {
-            let emptied = UserState { roles: Some(Vec::new()), ..there.clone() };
-            found.apply(State::User(emptied), context).await?;
+        // Decide, apply, report.
+        let done = match wrong {
+            Some(problem) => Err(problem),
+            None => self.bring_about(id, (&key, &home), &mut found, context).await,
+        };
+        match done {
+            // What an older status says of a store is not true here.
+            Err(problem) if found.claim.is_new() => Ok(self.not_in_store(problem)),
+            Err(problem) => self.take_away(problem, (id, &home), &mut found, context).await,
+            done => done,
         }
-        found.memo = decided.memo;
-        let state = State::User(decided.state.clone());
-        let applied = match found.apply_with(state, decided.password.new.clone(), context).await {
-            // Another one was faster to the last seat: what an older status says of a store is not true here.
-            Err(problem) if is_new => return Ok(self.not_in_store(problem)),
-            applied => applied?,
-        };
-
-        // Report.
-        let status = report(&decided.state, &decided.password, &found, &home, context);
-        let not_ready = first_to_mend(decided.password.problem, decided.missing);
-        let mut outcome = found.outcome(self, &applied, status, not_ready, context);
-        outcome.also = Some(decided.password.also);
-        outcome.notices.extend(decided.password.notices);
-        Ok(outcome)
     }
 
     async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
@@ -179,6 +161,47 @@ struct Decided {
 }
 
 impl User {
+    /// The tenant that it is in, and where it is in the store.
+    async fn place(&self, id: &ObjectId, context: &Context) -> Result<(Key, Home), Problem> {
+        let username = self.username()?;
+        let tenant = &self.spec.tenant_ref;
+        let home = Home::of(tenant, &id.namespace, ReferrerKind::User, context).await?;
+        Ok((Key::User { tenant: home.tenant_id.clone(), username }, home))
+    }
+
+    /// Brings the store to what is declared.
+    async fn bring_about(
+        &self,
+        id: &ObjectId,
+        (key, home): (&Key, &Home),
+        found: &mut Found,
+        context: &Context,
+    ) -> Result<Outcome, Problem> {
+        // Decide.
+        home.has_users()?;
+        let decided = self.decide(id, key, home, found, context).await?;
+
+        // Apply.
+        if found.leaves(ROLES, decided.state.roles.is_some())
+            && let Some(there) = found.user_state()
+        {
+            let emptied = UserState { roles: Some(Vec::new()), ..there.clone() };
+            found.apply(State::User(emptied), context).await?;
+        }
+        found.memo = decided.memo;
+        let password = decided.password.new.clone();
+        let seated = seats::apply(found, decided.state, password, context).await;
+        let seated = seated.map_err(|error| self.refused(error, home, &context.view))?;
+
+        // Report.
+        let status = report(&seated.state, &decided.password, found, home, context);
+        let not_ready = first_to_mend([decided.password.problem, seated.problem, decided.missing]);
+        let mut outcome = found.outcome(self, &seated.applied, status, not_ready, context);
+        outcome.also = Some(decided.password.also);
+        outcome.notices.extend(decided.password.notices);
+        Ok(outcome)
+    }
+
     /// What the store shall have. One that is not in the store yet comes there whole or not at all.
     async fn decide(
         &self,
@@ -190,9 +213,6 @@ impl User {
     ) -> Result<Decided, Problem> {
         let is_new = found.claim.is_new();
         self.email_is_free(home, found, context)?;
-        if is_new && self.spec.password.is_some() {
-            home.has_room_for_a_user(context).await?;
-        }
         let (roles, missing) = self.resolve_roles(id, home, found, context).await?;
         let password = self.password(id, (key, home), found, context).await?;
         if is_new && let Some(problem) = password.problem {
@@ -212,9 +232,10 @@ impl User {
     ) -> Result<(Option<Vec<RoleName>>, Option<Problem>), Problem> {
         let Some(references) = &self.spec.roles else { return Ok((None, None)) };
         let held = found.user_state().and_then(|there| there.roles.clone()).unwrap_or_default();
-        let list = RoleList { field: "spec.roles", references, held: &held };
+        let list = RoleList { field: ROLES_FIELD, references, held: &held };
         let (roles, missing) = list.resolve(id, home, context).await?;
-        Ok((Some(roles), missing))
+        let (roles, reserved) = self.leave_seats((id, home), &held, roles, context).await;
+        Ok((Some(roles), first_to_mend([missing, reserved])))
     }
 
     /// Whether it may have its email address: it has it already, or no older User claims it. The store
@@ -235,6 +256,21 @@ impl User {
         claim::taken_before(me, claimants, (&what, "set another spec.email"))
     }
 
+    /// Why the store refuses it: with the field, and who else claims the address if that may be named.
+    fn refused(&self, error: store::Error, home: &Home, view: &View) -> Problem {
+        let store::Error::Taken(what) = error else { return error.into() };
+        let problem = Problem::from(error);
+        if what != store::Error::EMAIL {
+            return Problem { message: format!("spec.id: {}", problem.message), ..problem };
+        }
+        let claim = self.email_key().map(|email| self.claims_email(&email)).unwrap_or_default();
+        let (uid, own) = (self.uid().unwrap_or_default(), self.namespace().unwrap_or_default());
+        let mut others = member::rivals(self, &claim, &home.id, view).into_iter();
+        let near = others.find(|other| other.uid != uid && other.namespace == own);
+        let by = near.map(|other| format!(" (User {} claims it)", other.name)).unwrap_or_default();
+        Problem { message: format!("spec.email: {}{by}", problem.message), ..problem }
+    }
+
     /// The outcome where nothing in the store is this User's. The id stays in status: it comes back with
     /// the user.
     fn not_in_store(&self, problem: Problem) -> Outcome {
@@ -246,10 +282,9 @@ impl User {
     }
 }
 
-/// Of two problems, the one that needs a person.
-fn first_to_mend(one: Option<Problem>, other: Option<Problem>) -> Option<Problem> {
-    match (one, other) {
-        (Some(one), Some(other)) if !one.is_stalled() && other.is_stalled() => Some(other),
-        (one, other) => one.or(other),
-    }
+/// Of several problems, the first that needs a person, or else the first.
+fn first_to_mend<const N: usize>(problems: [Option<Problem>; N]) -> Option<Problem> {
+    let mut problems: Vec<_> = problems.into_iter().flatten().collect();
+    problems.sort_by_key(|problem| !problem.is_stalled());
+    problems.into_iter().next()
 }

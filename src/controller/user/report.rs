@@ -113,10 +113,7 @@ fn held(role: &RoleName, through: Option<&RoleName>) -> ResolvedRole {
     ResolvedRole {
         name: role.name.clone(),
         namespace: role.namespace.clone(),
-        through: through.map(|role| match &role.namespace {
-            Some(namespace) => format!("{namespace}/{}", role.name),
-            None => role.name.clone(),
-        }),
+        through: through.map(ToString::to_string),
     }
 }
 

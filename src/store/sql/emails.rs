@@ -6,7 +6,7 @@ use sqlx::SqliteConnection;
 use crate::store::{Error, UserState};
 
 /// What is unique, as people call it.
-pub(super) const FIELD: &str = "email address";
+pub(super) const FIELD: &str = Error::EMAIL;
 
 /// Refuses a user whose email address another one has, of whom nobody said in which form it is compared.
 pub(super) async fn check(conn: &mut SqliteConnection, user: &UserState) -> Result<(), Error> {

@@ -1,0 +1,164 @@
+//! Who had a seat before the operator started: they come first. After the loss of the store, or its
+//! restore, a seat would otherwise go to whoever is looked at first, and somebody who could log in
+//! yesterday could not today.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    context::Context,
+    index::{Kind, Link, ObjectId},
+    member::Member,
+    view::View,
+};
+use crate::{
+    api::{Role, User},
+    policy::{Class, Problem, Reason},
+    store::{Counted, Mark, RoleName, State},
+};
+
+/// How long after the start others wait for them. Something may be wrong with one of them that only a
+/// person mends.
+const LONGEST: Duration = Duration::from_mins(2);
+
+/// The objects that a store had, as their status says, and that have not come back to it since the start.
+#[derive(Debug)]
+pub struct Returning {
+    objects: Mutex<HashMap<(Kind, ObjectId), Had>>,
+    start: Instant,
+}
+
+/// What an object had.
+#[derive(Debug)]
+struct Had {
+    /// Whether it is still to come back itself.
+    seat: bool,
+    /// The roles that it held or contained.
+    roles: Vec<RoleName>,
+}
+
+impl Returning {
+    /// All that were there at the start.
+    pub fn of(view: &View) -> Self {
+        let mut objects = HashMap::new();
+        view.namespaces.each(|id, namespace| remember(&mut objects, id, namespace, Vec::new()));
+        view.roles.each(|id, role| remember(&mut objects, id, role, contained(role)));
+        view.users.each(|id, user| remember(&mut objects, id, user, held(user)));
+        Self { objects: Mutex::new(objects), start: Instant::now() }
+    }
+
+    /// The store has it, in this state. It has come back when it has the roles that it had.
+    pub fn is_in_store(&self, mark: &Mark, state: &State) {
+        let (kind, roles) = match state {
+            State::Tenant(_) => return,
+            State::Namespace(_) => (Kind::Namespace, None),
+            State::Role(role) => (Kind::Role, role.composites.as_deref()),
+            State::User(user) => (Kind::User, user.roles.as_deref()),
+        };
+        let mut objects = self.objects();
+        let key = (kind, ObjectId::new(&mark.namespace, &mark.name));
+        let Some(had) = objects.get_mut(&key) else { return };
+        had.seat = false;
+        let roles = roles.unwrap_or_default();
+        if had.roles.iter().all(|role| roles.contains(role)) {
+            objects.remove(&key);
+        }
+    }
+
+    /// It was looked at, with this end. What needs a person is waited for by nobody.
+    pub fn looked_at(&self, kind: Kind, id: &ObjectId, problem: Option<&Problem>) {
+        let is_over = problem.is_none_or(|problem| {
+            matches!(problem.class, Class::Terminal | Class::Unsupported)
+                || problem.reason == Reason::SeatsReserved
+        });
+        if is_over {
+            self.objects().remove(&(kind, id.clone()));
+        }
+    }
+
+    /// Whether it is still to come back: its status does not say so any more once it was looked at.
+    pub fn awaits(&self, kind: Kind, id: &ObjectId) -> bool {
+        self.objects().contains_key(&(kind, id.clone()))
+    }
+
+    /// The roles that this user had before the start.
+    pub fn roles_of(&self, user: &ObjectId) -> Vec<RoleName> {
+        let objects = self.objects();
+        objects.get(&(Kind::User, user.clone())).map(|had| had.roles.clone()).unwrap_or_default()
+    }
+
+    /// Whether others in this tenant had a seat of which that is not decided yet.
+    fn others(&self, tenant: &ObjectId, counted: Counted, me: &ObjectId, view: &View) -> bool {
+        let objects = self.objects();
+        if objects.is_empty() || self.start.elapsed() > LONGEST {
+            return false;
+        }
+        let kinds: &[Kind] = match counted {
+            Counted::Users => &[Kind::User],
+            Counted::Namespaces => &[Kind::Namespace],
+            Counted::Roles => &[Kind::Role],
+            Counted::Administrators => &[Kind::Role, Kind::User],
+        };
+        // What is gone is not in the index.
+        let (index, link) = (view.index(), Link::In(tenant.clone()));
+        kinds.iter().any(|kind| {
+            let others = index.of_kind(*kind, &link).filter(|id| *id != me);
+            let mut had = others.filter_map(|id| objects.get(&(*kind, id.clone())));
+            had.any(|had| had.seat || counted == Counted::Administrators)
+        })
+    }
+
+    fn objects(&self) -> MutexGuard<'_, HashMap<(Kind, ObjectId), Had>> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remember<M: Member>(
+    objects: &mut HashMap<(Kind, ObjectId), Had>,
+    id: ObjectId,
+    member: &M,
+    roles: Vec<RoleName>,
+) {
+    if member.was_in().is_some() {
+        objects.insert((M::KIND, id), Had { seat: true, roles });
+    }
+}
+
+fn contained(role: &Role) -> Vec<RoleName> {
+    let parts = role.status.iter().flat_map(|status| &status.composites);
+    parts.map(|part| name(part.namespace.as_ref(), &part.name)).collect()
+}
+
+/// Without those that came through others.
+fn held(user: &User) -> Vec<RoleName> {
+    let roles = user.status.iter().flat_map(|status| &status.roles);
+    let granted = roles.filter(|role| role.through.is_none());
+    granted.map(|role| name(role.namespace.as_ref(), &role.name)).collect()
+}
+
+fn name(namespace: Option<&String>, name: &str) -> RoleName {
+    RoleName { namespace: namespace.cloned(), name: name.into() }
+}
+
+impl Context {
+    /// Lets those of a tenant come first who had a seat before the operator started.
+    pub(super) fn others_come_first(
+        &self,
+        tenant: &ObjectId,
+        counted: Counted,
+        me: &ObjectId,
+    ) -> Result<(), Problem> {
+        if !self.returning.others(tenant, counted, me, &self.view) {
+            return Ok(());
+        }
+        Err(Problem::transient(
+            Reason::SeatsReserved,
+            format!(
+                "the plan limits the {counted}, and the operator has just started: those that the store had come first"
+            ),
+        ))
+    }
+}

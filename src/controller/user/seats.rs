@@ -1,0 +1,95 @@
+//! Seats among a tenant's administrators. A role for which there is none is left out, and the user has the
+//! others: whether the role or the user came first, it ends the same.
+
+use crate::{
+    api::User,
+    controller::{context::Context, home::Home, index::ObjectId, member::Found},
+    policy::{Problem, Reason},
+    store::{Applied, Counted, Error, NewPassword, RoleName, State, UserState},
+};
+
+/// What was applied.
+pub(super) struct Seated {
+    pub applied: Applied,
+    pub state: UserState,
+    /// Roles are missing for which there is no seat.
+    pub problem: Option<Problem>,
+}
+
+/// Brings the store to this state, but for the roles that would make one administrator too many.
+pub(super) async fn apply(
+    found: &mut Found,
+    mut state: UserState,
+    password: Option<NewPassword>,
+    context: &Context,
+) -> Result<Seated, Error> {
+    let whole = found.apply_with(State::User(state.clone()), password.clone(), context).await;
+    let full = match whole {
+        Err(error @ Error::LimitReached { counted: Counted::Administrators, .. }) => error,
+        whole => return whole.map(|applied| Seated { applied, state, problem: None }),
+    };
+    let Some(wanted) = state.roles.take() else { return Err(full) };
+    let held = found.user_state().and_then(|there| there.roles.as_deref()).unwrap_or_default();
+    let (held, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|role| held.contains(role));
+    state.roles = Some(held);
+    let mut applied = found.apply_with(State::User(state.clone()), password, context).await?;
+    let mut refused = Vec::new();
+    for role in new {
+        found.observe_again(context).await?;
+        let mut with = state.clone();
+        with.roles.get_or_insert_default().push(role.clone());
+        with.roles.get_or_insert_default().sort();
+        match found.apply(State::User(with.clone()), context).await {
+            Ok(more) => {
+                state = with;
+                if applied == Applied::Unchanged {
+                    applied = more;
+                }
+            }
+            Err(Error::LimitReached { counted: Counted::Administrators, .. }) => refused.push(role),
+            Err(error) => return Err(error),
+        }
+    }
+    let problem = no_seat(full, &refused);
+    Ok(Seated { applied, state, problem: Some(problem) })
+}
+
+/// Says which roles the user does not have.
+fn no_seat(full: Error, refused: &[RoleName]) -> Problem {
+    let names: Vec<_> = refused.iter().map(ToString::to_string).collect();
+    let full = Problem::from(full);
+    let message = format!(
+        "spec.roles: {}. The user is in the store without {}",
+        full.message,
+        names.join(", ")
+    );
+    Problem { message, ..full }
+}
+
+impl User {
+    /// Leaves the seats of administrators to those who had one before the operator started: of these roles the
+    /// user gets now only those that it had, while others are still to come back.
+    pub(super) async fn leave_seats(
+        &self,
+        (id, home): (&ObjectId, &Home),
+        held: &[RoleName],
+        wanted: Vec<RoleName>,
+        context: &Context,
+    ) -> (Vec<RoleName>, Option<Problem>) {
+        if home.limits().administrators.is_none() {
+            return (wanted, None);
+        }
+        let Err(problem) = context.others_come_first(&home.id, Counted::Administrators, id) else {
+            return (wanted, None);
+        };
+        // Who finds no seat anyway is told so at once.
+        let full = home.has_room_for(Counted::Administrators, context).await;
+        if full.is_err_and(|full| full.reason == Reason::QuotaExceeded) {
+            return (wanted, None);
+        }
+        let had = context.returning.roles_of(id);
+        let (had, new): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|role| held.contains(role) || had.contains(role));
+        (had, (!new.is_empty()).then_some(problem))
+    }
+}
