@@ -321,6 +321,23 @@ pub fn not_in_store(problem: Problem) -> Outcome {
     }
 }
 
+/// The outcome where nothing in the store is this object's, and it is known what it would be there: status
+/// says that, for people who look for it, and no more.
+pub fn waits_for(key: &Key, problem: Problem) -> Outcome {
+    let mut status = Map::from_iter([("tenantId".to_owned(), key.tenant().into())]);
+    let mut put = |field: &str, value: &str| status.insert(field.into(), value.into());
+    match key {
+        Key::Tenant { .. } => {}
+        Key::User { username, .. } => drop(put("username", username)),
+        Key::Namespace { name, .. } => drop(put("name", name)),
+        Key::Role { role, .. } => {
+            put("name", &role.name);
+            role.namespace.as_deref().map(|namespace| put("namespace", namespace));
+        }
+    }
+    Outcome { status, ..not_in_store(problem) }
+}
+
 /// Whether a write may have given free what others wait for: a seat among the administrators, or an
 /// email address.
 fn frees_something(applied: &Applied) -> bool {

@@ -91,7 +91,7 @@ impl Controlled for Namespace {
         // Decide.
         let mut found = match Found::of(self, id, (&key, &home), context).await? {
             Ok(found) => found,
-            Err(conflict) => return Ok(member::not_in_store(conflict)),
+            Err(conflict) => return Ok(member::waits_for(&key, conflict)),
         };
         let there = found.record.as_ref().and_then(|record| match &record.state {
             State::Namespace(state) => Some(state.clone()),
@@ -112,7 +112,7 @@ impl Controlled for Namespace {
 
         // Apply, report.
         let applied = match found.apply(State::Namespace(state), context).await {
-            Err(error) if found.claim.is_new() => return Ok(member::not_in_store(error.into())),
+            Err(error) if found.claim.is_new() => return Ok(member::waits_for(&key, error.into())),
             applied => applied?,
         };
         let status = self.report(&home, context);

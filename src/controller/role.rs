@@ -132,7 +132,7 @@ impl Controlled for Role {
         // Decide.
         let mut found = match Found::of(self, id, (&key, &home), context).await? {
             Ok(found) => found,
-            Err(conflict) => return Ok(member::not_in_store(conflict)),
+            Err(conflict) => return Ok(member::waits_for(&key, conflict)),
         };
         let held = found.role_state().and_then(|there| there.composites.clone());
         let held = held.unwrap_or_default();
@@ -148,7 +148,7 @@ impl Controlled for Role {
         }
         found.memo.set_managed(COMPOSITES, is_managed);
         let applied = match found.apply(State::Role(state.clone()), context).await {
-            Err(error) if found.claim.is_new() => return Ok(member::not_in_store(error.into())),
+            Err(error) if found.claim.is_new() => return Ok(member::waits_for(&key, error.into())),
             applied => applied?,
         };
         let status = report(&state, context);

@@ -130,7 +130,7 @@ impl Controlled for User {
         let found = Found::of(self, id, (&key, &home), context).await.map_err(instead)?;
         let mut found = match found {
             Ok(found) => found,
-            Err(conflict) => return Ok(self.not_in_store(instead(conflict))),
+            Err(conflict) => return Ok(self.not_in_store(&key, instead(conflict))),
         };
 
         // Decide, apply, report.
@@ -140,7 +140,7 @@ impl Controlled for User {
         };
         match done {
             // What an older status says of a store is not true here.
-            Err(problem) if found.claim.is_new() => Ok(self.not_in_store(problem)),
+            Err(problem) if found.claim.is_new() => Ok(self.not_in_store(&key, problem)),
             Err(problem) => self.take_away(problem, (id, &home), &mut found, context).await,
             done => done,
         }
@@ -273,12 +273,11 @@ impl User {
 
     /// The outcome where nothing in the store is this User's. The id stays in status: it comes back with
     /// the user.
-    fn not_in_store(&self, problem: Problem) -> Outcome {
+    fn not_in_store(&self, key: &Key, problem: Problem) -> Outcome {
+        let mut outcome = member::waits_for(key, problem);
         let id = self.status.as_ref().and_then(|status| status.id.clone());
-        Outcome {
-            status: id.map(|id| ("id".to_owned(), id.into())).into_iter().collect(),
-            ..member::not_in_store(problem)
-        }
+        outcome.status.extend(id.map(|id| ("id".to_owned(), id.into())));
+        outcome
     }
 }
 
