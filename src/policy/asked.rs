@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::email::email;
 use crate::api::RequiredAction;
 
 /// What a User says, or last said, of what the user finishes.
@@ -19,7 +20,7 @@ pub struct Asked {
     /// `spec.password.temporary`: the action `UpdatePassword`, asked for anew with each password.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub temporary: bool,
-    /// `spec.email`: another address is not verified by what was said of the one before.
+    /// `spec.email`, as written: another address is not verified by what was said of the one before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// `spec.emailVerified`.
@@ -58,7 +59,10 @@ impl Asked {
     /// Whether the email address shall count as verified; `there` is what the store has.
     #[must_use]
     pub fn email_verified(&self, last: &Self, there: bool) -> bool {
-        if self.email != last.email && self.email.is_some() {
+        let (now, before) = (self.email.as_deref(), last.email.as_deref());
+        if let Some(now) = now
+            && before.is_none_or(|before| !is_same_address(now, before))
+        {
             return self.email_verified.unwrap_or(false);
         }
         match self.email_verified {
@@ -71,6 +75,13 @@ impl Asked {
         let temporary = self.temporary.then_some(RequiredAction::UpdatePassword);
         self.required_actions.iter().copied().chain(temporary).collect()
     }
+}
+
+/// Whether both are one address in the form in which addresses are compared: written in another case it
+/// is still the one that was verified. What has no such form, as an older rule may have let it through,
+/// is compared as written.
+fn is_same_address(one: &str, other: &str) -> bool {
+    one == other || email(one).is_ok_and(|one| email(other) == Ok(one))
 }
 
 #[cfg(test)]
@@ -166,6 +177,27 @@ mod tests {
         ];
         for (what, last, now, there, expected) in cases {
             assert_eq!(now.email_verified(&last, there), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_the_same_as_long_as_it_is_compared_alike() {
+        let cases = [
+            ("as written", "ada@x", "ada@x", true),
+            ("in another case", "Ada@x", "ada@x", true),
+            ("its domain in another case", "ada@Example.com", "ada@example.COM", true),
+            ("in another width", "ＡＤＡ@x", "ada@x", true),
+            ("composed otherwise", "Zoe\u{308}@x", "zoë@x", true),
+            ("another local part", "ada@x", "bob@x", false),
+            ("another domain", "ada@x", "ada@y", false),
+            ("what a provider may ignore", "a.da@x", "ada@x", false),
+            ("of no form, as written", "ada", "ada", true),
+            ("of no form, in another case", "Ada", "ada", false),
+            ("only the new one of a form", "ada♥@x", "ada@x", false),
+        ];
+        for (what, before, now, is_same) in cases {
+            let say = |email: &str| Asked { email: Some(email.into()), ..Asked::default() };
+            assert_eq!(say(now).email_verified(&say(before), true), is_same, "{what}");
         }
     }
 }
