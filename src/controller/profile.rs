@@ -44,6 +44,7 @@ impl Controlled for TenantProfile {
         broken: Option<Problem>,
         context: &Context,
     ) -> Result<Outcome, Problem> {
+        let broken = own_rules::settings(self.spec.settings.as_ref()).err().or(broken);
         let plan = self.spec.plan.clone().unwrap_or_else(|| id.name.clone());
         let (tenants, look_again) = self.count(id, context);
         let status = Map::from_iter([

@@ -199,14 +199,8 @@ fn check(document: &Document) -> Result<(), Problem> {
     let settings = document.typed_settings();
     let function = settings.hash_function.unwrap_or(HashFunction::Argon2);
     let password = settings.policies.and_then(|policies| policies.password).unwrap_or_default();
-    if let Some(why) = password::unsatisfiable(&password, function) {
-        return Err(Problem::terminal(
-            Reason::PolicyUnsatisfiable,
-            format!(
-                "no password can satisfy settings.policies.password as tenant and profile make it: {why}"
-            ),
-        ));
-    }
+    let whose = "settings.policies.password, as tenant and profile make it";
+    password::satisfiable(whose, &password, function)?;
     let keystore = document.typed_keystore();
     if let (Some(period), Some(before)) = (keystore.rotation_period, keystore.publish_before)
         && !period.is_zero()

@@ -38,20 +38,16 @@ pub fn user(spec: &UserSpec, object_name: &str) -> Result<(), Problem> {
 }
 
 /// What is wrong with the settings of a Tenant or a TenantProfile: that no password can satisfy its policy. An
-/// API server with today's schema says it first.
+/// API server with today's schema says it first, a controller where the object is older than that.
 ///
 /// # Errors
 /// Why none can.
 pub fn settings(settings: Option<&Settings>) -> Result<(), Problem> {
     let policy = settings.and_then(|settings| settings.policies.as_ref()?.password.as_ref());
     // What bcrypt makes impossible arises with the function in force, which may be the profile's.
-    match policy.and_then(|policy| password::unsatisfiable(policy, HashFunction::Argon2)) {
-        None => Ok(()),
-        Some(why) => Err(Problem::terminal(
-            Reason::PolicyUnsatisfiable,
-            format!("spec.settings.policies.password: no password can satisfy it: {why}"),
-        )),
-    }
+    policy.map_or(Ok(()), |policy| {
+        password::satisfiable("spec.settings.policies.password", policy, HashFunction::Argon2)
+    })
 }
 
 /// What is wrong with a Role of this Kubernetes namespace and `metadata.name`: that it contains itself.

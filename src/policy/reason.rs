@@ -76,7 +76,8 @@ reasons! {
     InvalidSpec,
     /// The object cannot be read at all: edit the field that the message names.
     InvalidObject,
-    /// No password could satisfy the policy that tenant and profile make together: change what the message names.
+    /// No password could satisfy the policy of one object, or the one that tenant and profile make together: change what
+    /// the message names.
     PolicyUnsatisfiable,
     /// The password may not be set: the message says what it must have. Put another one into its Secret, or loosen the
     /// tenant's password policy. A user that has a password keeps it.

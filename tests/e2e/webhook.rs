@@ -63,9 +63,14 @@ async fn what_is_wrong_by_itself_is_refused_and_what_is_there_stays_editable() {
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     let _operator = hook.answers(&space).await;
     let is_stalled = |tenant: &DynamicObject| {
-        tenant.data["status"]["conditions"].to_string().contains("no password could satisfy it")
+        let conditions = tenant.data["status"]["conditions"].as_array();
+        conditions.into_iter().flatten().any(|condition| {
+            condition["type"] == "Stalled"
+                && condition["reason"] == "PolicyUnsatisfiable"
+                && condition["message"] == SENTENCE
+        })
     };
-    until(space.raw_tenants(), "new", "stalled", is_stalled).await;
+    until(space.raw_tenants(), "new", "stalled in the webhook's words", is_stalled).await;
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ use crate::{
     policy::{
         Problem, Reason,
         claim::{self, Claim},
-        effective,
+        effective, own_rules,
     },
     store::{
         self, Applied, Census, Deleted, Desired, Expected, Key, Mark, Record, State, TenantState,
@@ -96,6 +96,7 @@ impl Controlled for Tenant {
         context: &Context,
     ) -> Result<Outcome, Problem> {
         // Resolve.
+        let broken = own_rules::settings(self.spec.settings.as_ref()).err().or(broken);
         let tenant_id = self.tenant_id();
         let profile = context.view.profile_of(self.spec.profile_ref.as_ref(), &id.namespace);
         let record = context.store.observe(&Key::Tenant { tenant: tenant_id.clone() }).await?;

@@ -6,10 +6,10 @@ use rand::{
 };
 use zeroize::Zeroizing;
 
-use super::{Rules, Shortest, unsatisfiable};
+use super::{Rules, Shortest, impossible, unsatisfiable};
 use crate::{
     api::{HashFunction, PasswordPolicy},
-    policy::{Problem, Reason},
+    policy::Problem,
 };
 
 const LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
@@ -38,10 +38,7 @@ pub fn generate(
     shapes.retain(|shape| Some(trouble(shape)) == best);
     let Some(shape) = shapes.choose(random) else {
         let why = unsatisfiable(policy, function).unwrap_or_default();
-        return Err(Problem::terminal(
-            Reason::PolicyUnsatisfiable,
-            format!("no password can satisfy settings.policies.password: {why}"),
-        ));
+        return Err(impossible("settings.policies.password", &why));
     };
 
     // All but the custom character have one byte each.

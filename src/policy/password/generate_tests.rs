@@ -10,6 +10,7 @@ use super::{
     },
     *,
 };
+use crate::policy::Reason;
 
 fn of(policy: &PasswordPolicy, length: u32, seed: u64) -> String {
     let mut random = StdRng::seed_from_u64(seed);

@@ -18,6 +18,7 @@ mod generate;
 pub use check::check;
 pub use generate::generate;
 
+use super::{Problem, Reason};
 use crate::api::{HashFunction, PasswordPolicy};
 
 /// The most bytes (UTF-8) that any password may have. Nobody types more, and
@@ -64,6 +65,24 @@ pub fn unsatisfiable(policy: &PasswordPolicy, function: HashFunction) -> Option<
             shortest.bytes(),
         ),
     })
+}
+
+/// Whether a password could satisfy the policy under this hash function. `whose` says where the policy stands.
+///
+/// # Errors
+/// Why none can.
+pub fn satisfiable(
+    whose: &str,
+    policy: &PasswordPolicy,
+    function: HashFunction,
+) -> Result<(), Problem> {
+    unsatisfiable(policy, function).map_or(Ok(()), |why| Err(impossible(whose, &why)))
+}
+
+/// The one sentence, in webhook and status, of a policy that no password can satisfy.
+fn impossible(whose: &str, why: &str) -> Problem {
+    let message = format!("{whose}: no password can satisfy it: {why}");
+    Problem::terminal(Reason::PolicyUnsatisfiable, message)
 }
 
 /// What `settings.hashFunction` calls it.
