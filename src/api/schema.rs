@@ -6,6 +6,7 @@
 //! - integer formats that Kubernetes knows;
 //! - one line per string, so that control characters are refused by default;
 //! - `listType: atomic` where no other is given;
+//! - a pattern that says little to people becomes a rule that says it in words;
 //! - status checks nothing but sizes: it must always be possible to tell the truth.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -16,6 +17,23 @@ use super::{Namespace, Role, Tenant, TenantProfile, User, defaults};
 
 /// Strings without a pattern of their own hold no control characters.
 const SINGLE_LINE: &str = r"^\P{Cc}*$";
+
+/// How a rule begins that judges a text by a pattern: as a raw string, in which nothing is escaped.
+const OF_TEXT: &str = "self.matches(r'";
+
+/// Patterns of what people write most, and what the API server says of a text that does not match; of another
+/// pattern it names the pattern.
+const IN_WORDS: [(&str, &str); 3] = [
+    (r"^[^\p{Z}\p{Cc}]+$", "must have no spaces and no control characters"),
+    (
+        r"^[^@\p{Z}\p{Cc}]+@[^@\p{Z}\p{Cc}]+$",
+        "must be one email address, such as ada@example.com, without spaces",
+    ),
+    (
+        r"^(/[^\p{Z}\p{Cc}*]*\*?|\*)$",
+        "must begin with / and have no spaces, and * at its end if at all; or be * alone",
+    ),
+];
 
 /// A schema that could not be finished: a fault of this program.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +74,7 @@ fn finish_root(schema: &mut Value, kind: &str) {
     if let Some(spec) = schema.pointer_mut("/properties/spec") {
         describe(spec, "What the object shall be.");
         bound_strings(spec);
+        say_in_words(spec);
         describe_defaults(spec, &defaults::spec(kind));
     }
     if let Some(status) = schema.pointer_mut("/properties/status") {
@@ -109,6 +128,24 @@ fn bound_strings(schema: &mut Value) {
         object.insert("pattern".into(), SINGLE_LINE.into());
     }
     for_each_child(object, &mut bound_strings);
+}
+
+/// Has rules in the place of the patterns that are said [`IN_WORDS`].
+fn say_in_words(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else { return };
+    let pattern = object.get("pattern").and_then(Value::as_str);
+    let known = IN_WORDS.iter().find(|(known, _)| pattern == Some(*known));
+    if let Some((pattern, message)) = known {
+        let rule = json!({"rule": format!("{OF_TEXT}{pattern}')"), "message": message});
+        object.remove("pattern");
+        object.insert("x-kubernetes-validations".into(), json!([rule]));
+    }
+    for_each_child(object, &mut say_in_words);
+}
+
+/// The pattern of a rule that judges a text by one and nothing else.
+pub fn pattern_of_rule(rule: &Value) -> Option<&str> {
+    rule.get("rule")?.as_str()?.strip_prefix(OF_TEXT)?.strip_suffix("')")
 }
 
 /// Takes out of a status schema everything that could refuse a true status.

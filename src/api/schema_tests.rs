@@ -149,9 +149,12 @@ fn everything_has_a_type_and_a_bound() {
             let open = has("x-kubernetes-preserve-unknown-fields");
             assert_eq!(open, path == "User.spec.claims", "{path}");
             // These classes are ASCII's to Go and Unicode's to Rust.
-            let pattern = schema["pattern"].as_str().unwrap_or_default();
-            let doubtful = [r"\s", r"\S", r"\d", r"\D", r"\w", r"\W", r"\b", "(?i)"];
-            assert!(!doubtful.iter().any(|class| pattern.contains(class)), "{path}: {pattern}");
+            let rules = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
+            let patterns = [&schema["pattern"]].into_iter().chain(rules.map(|rule| &rule["rule"]));
+            for pattern in patterns.filter_map(Value::as_str) {
+                let doubtful = [r"\s", r"\S", r"\d", r"\D", r"\w", r"\W", r"\b", "(?i)"];
+                assert!(!doubtful.iter().any(|class| pattern.contains(class)), "{path}: {pattern}");
+            }
             match schema["type"].as_str().unwrap_or_default() {
                 "string" => assert!(has("maxLength") || has("enum"), "{path}"),
                 "array" => {
@@ -170,6 +173,25 @@ fn everything_has_a_type_and_a_bound() {
                 other => panic!("{path} is of type {other:?}"),
             }
         }
+    }
+}
+
+/// One rule judges such a text, by its pattern, and nothing of the pattern is said to people.
+#[test]
+fn what_people_write_most_is_refused_in_words() {
+    for (kind, path, says) in [
+        ("User", "spec.username", "must have no spaces"),
+        ("User", "spec.email", "must be one email address"),
+        ("Tenant", "spec.organization.email", "must be one email address"),
+        ("Role", "spec.rules[].paths[]", "must begin with /"),
+    ] {
+        let (kind, place) = (self::kind(kind), path);
+        let (_, schema) = kind.parts().into_iter().find(|(path, _)| path.ends_with(place)).unwrap();
+        let rules = schema["x-kubernetes-validations"].as_array().unwrap();
+        assert_eq!(rules.len(), 1, "{place}");
+        assert!(pattern_of_rule(&rules[0]).is_some(), "{place}");
+        assert!(rules[0]["message"].as_str().unwrap().starts_with(says), "{place}");
+        assert_eq!(schema.get("pattern"), None, "{place}");
     }
 }
 

@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::schema::samples::number;
+use crate::schema::samples::{number, pattern};
 
 /// What references point to.
 pub struct Targets {
@@ -129,7 +129,7 @@ fn values(schema: &Value, targets: &Targets) -> Vec<Value> {
 }
 
 fn texts(schema: &Value) -> Vec<Value> {
-    let pattern = Regex::new(schema["pattern"].as_str().unwrap_or_default()).unwrap();
+    let pattern = Regex::new(pattern(schema)).unwrap();
     let lengths = number(schema, "minLength").unwrap_or(0)..=number(schema, "maxLength").unwrap();
     let fits = |text: &&str| lengths.contains(&text.len()) && pattern.is_match(text);
     TEXTS.into_iter().filter(fits).map(Value::from).collect()

@@ -76,6 +76,7 @@ pub fn cases() -> Vec<Case> {
     addresses(&mut cases);
     names(&mut cases);
     users(&mut cases);
+    paths(&mut cases);
     grants(&mut cases);
     cases
 }
@@ -320,6 +321,14 @@ fn users(cases: &mut Vec<Case>) {
     ] {
         accept(cases, with(more));
     }
+    for username in ["a b", " a", "a\u{a0}", "a\n"] {
+        let says = "must have no spaces and no control characters";
+        refuse(cases, "spec.username", says, with(json!({"username": username})));
+    }
+    for email in ["", "ada", "@x", "ada@", "a@b@c", "a da@x", "ada@x\t"] {
+        let says = "must be one email address, such as ada@example.com, without spaces";
+        refuse(cases, "spec.email", says, with(json!({"email": email})));
+    }
     refuse(cases, "spec.emailVerified", "needs email", with(json!({"emailVerified": true})));
     for password in [
         json!({}),
@@ -336,6 +345,21 @@ fn users(cases: &mut Vec<Case>) {
         refuse(cases, "spec.claims", "fields or issuers of their own", with(claims));
         // Refused by type before the rule is looked at.
         refuse(cases, "spec.claims", "", with(json!({"claims": {claim: {"a": "b"}}})));
+    }
+}
+
+fn paths(cases: &mut Vec<Case>) {
+    let with = |path: &str| {
+        let rules = json!([{"paths": ["/", path], "methods": ["GET"]}]);
+        object("Role", "sample", json!({"tenantRef": {"name": "acme"}, "rules": rules}))
+    };
+    for path in ["/", "/*", "*", "/a/b", "/a*", "/é?=%20"] {
+        accept(cases, with(path));
+    }
+    for path in ["a", "**", "/*/a", "/a b", "/\u{2028}", "/a\n", "https://a/b"] {
+        let says =
+            "must begin with / and have no spaces, and * at its end if at all; or be * alone";
+        refuse(cases, "spec.rules[0].paths[1]", says, with(path));
     }
 }
 

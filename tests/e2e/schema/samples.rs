@@ -1,6 +1,6 @@
 //! Values for schemas: the smallest that fits, texts of a given length, lists of a given size.
 
-use keyreeve::api::schema::crds;
+use keyreeve::api::schema::{crds, pattern_of_rule};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -124,6 +124,12 @@ pub fn number(schema: &Value, key: &str) -> Option<usize> {
     schema[key].as_f64().map(|number| number as usize)
 }
 
+/// The pattern of a text, which may stand in a rule; of one that has none, what matches anything.
+pub fn pattern(schema: &Value) -> &str {
+    let rule = schema.pointer("/x-kubernetes-validations/0").and_then(pattern_of_rule);
+    schema["pattern"].as_str().or(rule).unwrap_or_default()
+}
+
 /// A text of so many characters that fits, if there is one.
 pub fn text(schema: &Value, path: &str, length: usize) -> Option<String> {
     let fixed: &[&str] = &[
@@ -143,7 +149,7 @@ pub fn text(schema: &Value, path: &str, length: usize) -> Option<String> {
         Some(format!("{beginning}{}", "a".repeat(rest)))
     });
     let fixed = fixed.iter().filter(|text| text.len() == length).map(|text| (*text).to_owned());
-    let pattern = Regex::new(schema["pattern"].as_str().unwrap_or_default()).unwrap();
+    let pattern = Regex::new(pattern(schema)).unwrap();
     let is_special = schema.get("format").is_some() || path.contains(".whiteList[");
     let filled = filled.filter(|_| !is_special);
     fixed.chain(filled).find(|text| pattern.is_match(text))
