@@ -4,6 +4,7 @@
 //! store, report. What it resolves it finds in the [`view`]; what it reports the
 //! driver writes.
 
+mod administrators;
 mod api_error;
 mod backoff;
 mod cache;

@@ -76,6 +76,8 @@ impl View {
 
     fn about_role(&self, role: &Role) -> Vec<String> {
         let (home, mut warnings) = self.about_member(role, Home::has_rbac);
+        let no_seats = home.as_ref().and_then(|home| self.no_seats_for_holders(role, home));
+        warnings.extend(sentences(no_seats));
         let own = role.namespace().unwrap_or_default();
         if let Some(reference) = &role.spec.namespace_ref {
             let problem = match self.namespace_of(reference, &own) {
@@ -98,6 +100,8 @@ impl View {
             let me = mark(claim::Kind::User, user);
             warnings.extend(sentences(user.email_taken(&me, home, self)));
         }
+        let no_seat = home.as_ref().and_then(|home| self.no_seat_for(user, home));
+        warnings.extend(sentences(no_seat));
         let roles = user.spec.roles.iter().flatten();
         warnings.extend(self.about_roles(roles, home.as_ref(), &own, "spec.roles"));
         warnings

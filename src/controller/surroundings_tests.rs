@@ -39,14 +39,23 @@ impl World {
     }
 
     /// An object `NAMESPACE/NAME` is there since the given day.
-    fn with(mut self, kind: &str, id: &str, day: u8, spec: Value) -> Self {
-        let object = object(kind, id, day, spec);
+    fn with(self, kind: &str, id: &str, day: u8, spec: Value) -> Self {
+        self.seeing(kind, object(kind, id, day, spec))
+    }
+
+    /// The same, of one that is in the store.
+    fn with_stored(self, kind: &str, id: &str, spec: Value) -> Self {
+        self.seeing(kind, stored(object(kind, id, 1, spec)))
+    }
+
+    fn seeing(mut self, kind: &str, object: Value) -> Self {
         let writers = &mut self.writers;
         match kind {
             "Tenant" => seen::<Tenant>(&self.view, &mut writers.tenants[0], object),
             "TenantProfile" => seen::<TenantProfile>(&self.view, &mut writers.profiles[0], object),
             "Namespace" => seen::<Namespace>(&self.view, &mut writers.namespaces[0], object),
             "Role" => seen::<Role>(&self.view, &mut writers.roles[0], object),
+            "User" => seen::<User>(&self.view, &mut writers.users[0], object),
             _ => panic!("{kind}"),
         }
         self
@@ -71,6 +80,12 @@ fn object(kind: &str, id: &str, day: u8, spec: Value) -> Value {
         },
     });
     object["spec"] = spec;
+    object
+}
+
+/// As it looks once it is in the store.
+fn stored(mut object: Value) -> Value {
+    object["status"] = json!({"store": {"kind": "sqlite", "id": "1"}});
     object
 }
 
@@ -232,10 +247,77 @@ fn a_taken_name_is_told_and_by_whom_within_the_namespace_only() {
 #[test]
 fn one_that_is_in_the_store_has_its_name() {
     let world = World::new().with("Tenant", "a/acme", 1, json!({}));
-    let mut second = object("Tenant", "a/second", 20, json!({"tenantId": "acme"}));
-    second["status"] = json!({"store": {"kind": "sqlite", "id": "1"}});
+    let second = stored(object("Tenant", "a/second", 20, json!({"tenantId": "acme"})));
     let mut edited = second.clone();
     edited["spec"]["displayName"] = json!("Acme");
     let judgement = judge("Tenant", &edited, Some(&second), &world.view);
     assert_eq!(judgement, Judgement::default());
+}
+
+const NO_SEAT: &str = "the plan allows 1 administrators (planDetails.administrators), and there are as many: raise the limit in the TenantProfile, or take the role from one of them";
+
+/// The tenant `acme`, whose plan allows one administrator, and the Roles `admin`, which makes such, `boss`,
+/// which contains it, and `clerk`.
+fn one_administrator() -> World {
+    let parts = |names: &[&str]| -> Value {
+        names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>().into()
+    };
+    World::new()
+        .with("TenantProfile", "a/small", 1, json!({"planDetails": {"administrators": 1}}))
+        .with("Tenant", "a/acme", 1, json!({"profileRef": {"name": "small"}}))
+        .with_stored("Role", "a/admin", in_acme(json!({"administrator": true})))
+        .with_stored("Role", "a/boss", in_acme(json!({"composites": parts(&["admin"])})))
+        .with_stored("Role", "a/clerk", in_acme(json!({})))
+}
+
+fn holding(role: &str) -> Value {
+    in_acme(json!({"roles": [{"name": role}]}))
+}
+
+#[test]
+fn a_user_who_would_be_one_administrator_too_many_is_told() {
+    let none: [&str; 0] = [];
+    // One that is not in the store takes no seat.
+    let world = one_administrator().with("User", "a/waits", 1, holding("admin"));
+    assert_eq!(world.says("User", "a/bob", holding("boss")), none);
+    let world = world.with_stored("User", "a/ada", holding("boss"));
+    assert_eq!(world.says("User", "a/bob", holding("admin")), [NO_SEAT]);
+    assert_eq!(world.says("User", "a/bob", holding("boss")), [NO_SEAT]);
+    assert_eq!(world.says("User", "a/bob", holding("clerk")), none);
+    // Whoever is one already, stays one.
+    let before = stored(object("User", "a/ada", 1, holding("boss")));
+    let after = stored(object("User", "a/ada", 1, holding("admin")));
+    assert_eq!(judge("User", &after, Some(&before), &world.view), Judgement::default());
+    // Nor is one of another tenant.
+    let mut other = holding("admin");
+    other["tenantRef"] = json!({"name": "beta"});
+    let world = one_administrator().with_stored("User", "a/far", other);
+    assert_eq!(world.says("User", "a/bob", holding("admin")), none);
+}
+
+#[test]
+fn a_role_that_would_make_one_administrator_too_many_is_told() {
+    let world = one_administrator().with_stored("User", "a/ada", holding("admin")).with_stored(
+        "User",
+        "a/bob",
+        holding("clerk"),
+    );
+    let before = stored(object("Role", "a/clerk", 1, in_acme(json!({}))));
+    let said = |world: &World, change: Value| {
+        let after = stored(object("Role", "a/clerk", 1, in_acme(change)));
+        judge("Role", &after, Some(&before), &world.view).warnings
+    };
+    assert_eq!(said(&world, json!({"administrator": true})), [NO_SEAT]);
+    assert_eq!(said(&world, json!({"composites": [{"name": "boss"}]})), [NO_SEAT]);
+    assert_eq!(said(&world, json!({"description": "They keep the books."})), [""; 0]);
+    // Who holds it only through another one, counts as well; nobody who does, none.
+    let chief = in_acme(json!({"composites": [{"name": "clerk"}]}));
+    let through = one_administrator().with_stored("Role", "a/chief", chief).with_stored(
+        "User",
+        "a/ada",
+        holding("admin"),
+    );
+    assert_eq!(said(&through, json!({"administrator": true})), [""; 0]);
+    let through = through.with_stored("User", "a/bob", holding("chief"));
+    assert_eq!(said(&through, json!({"administrator": true})), [NO_SEAT]);
 }

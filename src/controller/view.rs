@@ -310,7 +310,7 @@ where
 }
 
 /// Whether an object is in a store, as its status says.
-fn is_stored<K: member::Member>(cache: &Cache<K>, id: &ObjectId) -> bool {
+pub(super) fn is_stored<K: member::Member>(cache: &Cache<K>, id: &ObjectId) -> bool {
     cache.get(id).is_some_and(|member| member.was_in().is_some())
 }
 
