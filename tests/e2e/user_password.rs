@@ -2,7 +2,10 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use keyreeve::api::User;
-use kube::{ResourceExt, api::DeleteParams};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -273,4 +276,49 @@ async fn where_the_operator_may_not_read_secrets_the_user_says_what_to_change() 
     space.in_acme::<User>("ada", from_secret()).await;
     let ada = space.stalls::<User>("ada", "SecretsForbidden").await;
     assert!(ada.message().contains("secrets.namespaces"), "{}", ada.message());
+}
+
+#[tokio::test]
+async fn while_the_key_of_fingerprints_is_damaged_no_password_is_set_and_none_is_lost() {
+    let space = Space::new("pw-key").await;
+    let system = space.another("system", &[]).await;
+    let flags = ["--operator-namespace", system.as_str()];
+    let operator = Operator::start_with(&space, &flags);
+    space.made_tenant("acme", json!({})).await;
+    let mut database = space.database().await;
+    space.ada_with_password().await;
+    // The key is read once, so that the damage shows at the next start.
+    operator.stop().await;
+    let secrets: Api<Secret> = Api::namespaced(space.client.clone(), &system);
+    let whole = secrets.get("keyreeve-fingerprint").await.unwrap().data.unwrap();
+    let edit = async |key: Value| {
+        let change = Patch::Merge(json!({"data": {"key": key}}));
+        secrets.patch("keyreeve-fingerprint", &PatchParams::default(), &change).await.unwrap();
+    };
+    edit(json!("c2hvcnQ=")).await;
+    space.set_password("ada", SECOND).await;
+    let _operator = Operator::start_with(&space, &flags);
+    let damaged = |user: &User| user.is_reconciling("PasswordKeyDamaged");
+    let ada = space.see::<User>("ada", "waiting for the key", damaged).await;
+    let said = format!("the Secret {system}/keyreeve-fingerprint does not hold 32 bytes under key");
+    assert!(ada.message().starts_with(&said), "{}", ada.message());
+
+    // What else is declared goes on, and nobody is made without the password that is declared.
+    space.change::<User>("ada", json!({"firstName": "Ada"})).await;
+    space.waits::<User>("ada", "PasswordKeyDamaged").await;
+    let first = "SELECT first_name FROM v1_users";
+    assert_eq!(database.text(first).await.as_deref(), Some("Ada"));
+    space.in_acme::<User>("bob", from_secret()).await;
+    space.waits::<User>("bob", "PasswordKeyDamaged").await;
+    assert_eq!(database.users().await, ["acme/ada"]);
+    assert!(is_password(&mut database, FIRST).await);
+    let there = secrets.get("keyreeve-fingerprint").await.unwrap().data.unwrap();
+    assert_eq!(there["key"].0, b"short", "it is left to whoever damaged it");
+
+    // Put right it mends by itself, and what changed meanwhile is known to have changed.
+    edit(serde_json::to_value(&whole["key"]).unwrap()).await;
+    space.well::<User>("ada").await;
+    assert!(is_password(&mut database, SECOND).await);
+    assert_eq!(space.times_told("ada", "PasswordNotSet").await, 0);
+    space.well::<User>("bob").await;
 }

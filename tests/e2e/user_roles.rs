@@ -7,7 +7,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Audit, Conditions, Operator, Space, eventually, named};
+use crate::support::{Audit, Conditions, Operator, Space, eventually, named, until, until_gone};
 
 /// What status says that the user holds: `namespace/name < through`.
 fn held(user: &User) -> Vec<String> {
@@ -169,32 +169,70 @@ async fn a_grant_across_namespaces_is_asked_and_one_withdrawn_leaves_the_store_a
     space.create_in::<User>(&team, "ada", user).await;
     let there: Api<User> = Api::namespaced(space.client.clone(), &team);
     let refused = |user: &User| user.is_reconciling("NotAllowed");
-    let missing = crate::support::until(there.clone(), "ada", "not allowed", refused).await;
+    let missing = until(there.clone(), "ada", "not allowed", refused).await;
     space.made::<Role>("boss", json!({})).await;
     let patch = |change: Value| {
         let there = there.clone();
         async move { there.patch("ada", &PatchParams::default(), &Patch::Merge(change)).await.unwrap() }
     };
     patch(json!({"spec": {"firstName": "Ada"}})).await;
-    let forbidden =
-        crate::support::until(there.clone(), "ada", "still not allowed", |user: &User| {
-            refused(user)
-                && user.condition("Ready").map(|ready| ready.observed_generation)
-                    == user.metadata.generation
-        })
-        .await;
+    let forbidden = until(there.clone(), "ada", "still not allowed", |user: &User| {
+        refused(user)
+            && user.condition("Ready").map(|ready| ready.observed_generation)
+                == user.metadata.generation
+    })
+    .await;
     assert_eq!(forbidden.message(), missing.message(), "nobody learns what others have");
     assert!(database.grants().await.is_empty());
 
     space.merge::<Role>("boss", allow).await;
-    crate::support::until(there.clone(), "ada", "Ready", User::is_ready).await;
+    until(there.clone(), "ada", "Ready", User::is_ready).await;
     assert_eq!(database.grants().await, ["ada > boss"]);
     space.merge::<Role>("boss", json!({"spec": {"allowedFrom": null}})).await;
-    crate::support::until(there.clone(), "ada", "not allowed any more", refused).await;
+    until(there.clone(), "ada", "not allowed any more", refused).await;
     assert_eq!(database.grants().await, ["ada > boss"], "the store stays as it is");
     patch(json!({"spec": {"roles": []}})).await;
-    crate::support::until(there.clone(), "ada", "Ready", User::is_ready).await;
+    until(there.clone(), "ada", "Ready", User::is_ready).await;
     assert!(database.grants().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_role_whose_grant_is_withdrawn_while_its_status_is_lost_is_taken_from_nobody() {
+    let (space, operator, mut database) = Space::with_acme("user-grant-lost", json!({})).await;
+    operator.kill();
+    let team = space.another("team", &[]).await;
+    let flags = ["--watch-namespace", team.as_str()];
+    let operator = Operator::start_with(&space, &flags);
+    let allow = json!({"allowedFrom": [{"matchNames": [team]}]});
+    space.merge::<Tenant>("acme", json!({"spec": allow})).await;
+    space.made::<Role>("boss", allow).await;
+    let here = |name: &str| json!({"name": name, "namespace": space.namespace});
+    let user = json!({"tenantRef": here("acme"), "roles": [here("boss")]});
+    space.create_in::<User>(&team, "ada", user).await;
+    let there: Api<User> = Api::namespaced(space.client.clone(), &team);
+    until(there.clone(), "ada", "Ready", User::is_ready).await;
+    for note in [
+        "CREATE TABLE noted (what)",
+        "CREATE TRIGGER of_users AFTER DELETE ON user_roles BEGIN INSERT INTO noted VALUES (old.role_name); END",
+    ] {
+        database.execute(note).await;
+    }
+    // The Role's own turn never comes, so that its status stays lost.
+    let paused = json!({
+        "metadata": {"annotations": {"keyreeve.dev/paused": "true"}}, "spec": {"allowedFrom": null},
+    });
+    operator.kill();
+    space.merge::<Role>("boss", paused).await;
+    let nothing = Patch::Merge(json!({"status": null}));
+    let roles = space.api::<Role>();
+    roles.patch_status("boss", &PatchParams::default(), &nothing).await.unwrap();
+    let _operator = Operator::start_with(&space, &flags);
+    let refused = |user: &User| user.is_reconciling("NotAllowed");
+    until(there.clone(), "ada", "not allowed any more", refused).await;
+    let status = space.api::<Role>().get("boss").await.unwrap().status;
+    assert!(status.is_none_or(|status| status.store.is_none()), "its status is still lost");
+    assert_eq!(database.grants().await, ["ada > boss"]);
+    assert_eq!(database.texts("SELECT what FROM noted").await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -209,6 +247,6 @@ async fn a_namespace_that_goes_names_its_roles_and_to_whom_they_are_granted() {
     let said = format!("Role {place}/clerk, granted to User {place}/ada");
     assert!(sales.message().contains(&said), "{}", sales.message());
     space.let_go::<Role>("clerk").await;
-    crate::support::until_gone(space.api::<Namespace>(), "sales").await;
+    until_gone(space.api::<Namespace>(), "sales").await;
     space.waits::<User>("ada", "RoleNotFound").await;
 }
