@@ -23,15 +23,17 @@ const SENTENCE: &str = "spec.settings.policies.password: no password can satisfy
 async fn what_is_wrong_by_itself_is_refused_and_what_is_there_stays_editable() {
     let cluster = Cluster::start().await;
     // As with an older CRD, or a rule that CEL cannot say.
-    cluster.take_any_tenant(true).await;
+    for kind in ["Tenant", "TenantProfile"] {
+        cluster.take_any(kind, true).await;
+    }
     let space = cluster.space("refused").await;
     space.apply("Tenant", "old", impossible(), false).await;
     space.apply("Tenant", "going", impossible(), false).await;
     let hook = Hook::register(&space).await;
     let operator = hook.answers(&space).await;
 
-    for dry_run in [true, false] {
-        let refused = space.apply("Tenant", "new", impossible(), dry_run).await;
+    for (kind, dry_run) in [("Tenant", true), ("Tenant", false), ("TenantProfile", false)] {
+        let refused = space.apply(kind, "new", impossible(), dry_run).await;
         assert_eq!((refused.code, &refused.body["reason"]), (422, &json!("Invalid")));
         let whole =
             format!("admission webhook \"validate.keyreeve.dev\" denied the request: {SENTENCE}");
@@ -59,18 +61,22 @@ async fn what_is_wrong_by_itself_is_refused_and_what_is_there_stays_editable() {
     // The rule holds without the webhook, too, and nobody waits for an operator that is down.
     operator.kill();
     let began = Instant::now();
-    assert_eq!(space.apply("Tenant", "new", impossible(), false).await.code, 201);
+    for kind in ["Tenant", "TenantProfile"] {
+        assert_eq!(space.apply(kind, "new", impossible(), false).await.code, 201, "{kind}");
+    }
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     let _operator = hook.answers(&space).await;
-    let is_stalled = |tenant: &DynamicObject| {
-        let conditions = tenant.data["status"]["conditions"].as_array();
+    let is_stalled = |object: &DynamicObject| {
+        let conditions = object.data["status"]["conditions"].as_array();
         conditions.into_iter().flatten().any(|condition| {
             condition["type"] == "Stalled"
                 && condition["reason"] == "PolicyUnsatisfiable"
                 && condition["message"] == SENTENCE
         })
     };
-    until(space.raw_tenants(), "new", "stalled in the webhook's words", is_stalled).await;
+    for kind in ["Tenant", "TenantProfile"] {
+        until(space.of_kind(kind), "new", "stalled in the webhook's words", is_stalled).await;
+    }
 }
 
 #[tokio::test]

@@ -1,113 +1,88 @@
-//! The same objects with the webhook and without: what it takes ends the same, and what it refuses is Stalled with
-//! the same sentence where it is off.
+//! The same objects with the webhook and without: what it takes ends the same, what it refuses is Stalled with the
+//! same sentence where it is off, and what it warns of is what status says.
+
+mod table;
 
 use std::collections::BTreeMap;
 
 use futures::join;
-use keyreeve::api::{Namespace, Role, Tenant, User};
-use kube::{Api, core::ApiResource, core::DynamicObject};
+use keyreeve::api::{Tenant, User};
+use kube::{
+    Api,
+    core::{ApiResource, DynamicObject},
+};
 use serde_json::{Value, json};
 
-use crate::support::{Hook, Operator, Space, until};
-
-/// What becomes of an object in the end.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// It is well.
-    Ready,
-    /// It is taken, and not Ready for this reason.
-    Waits(&'static str),
-    /// It is refused, and Stalled `InvalidSpec` or for this reason where nobody refuses it.
-    Refused(&'static str),
-}
-
-use End::{Ready, Refused, Waits};
-
-/// Objects in the order in which they come: kind, name, spec, and what becomes of them.
-fn objects() -> Vec<(&'static str, &'static str, Value, End)> {
-    let member = |more: Value| {
-        let mut spec = json!({"tenantRef": {"name": "acme"}});
-        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        spec
-    };
-    let user = |name, more, end| ("User", name, member(more), end);
-    let role = |name, more, end| ("Role", name, member(more), end);
-    let secret = |name: &str| json!({"password": {"secretKeyRef": {"name": name}}});
-    let elsewhere = json!({"tenantRef": {"name": "acme", "namespace": "elsewhere"}});
-    let mut deep = json!(1);
-    for _ in 0..9 {
-        deep = json!([deep]);
-    }
-    vec![
-        ("Tenant", "acme", json!({"keystore": {"algorithm": "ES256"}}), Ready),
-        ("Tenant", "second", json!({"tenantId": "acme"}), Waits("Conflict")),
-        ("Namespace", "sales", member(json!({})), Ready),
-        ("Namespace", "nowhere", json!({"tenantRef": {"name": "nobody"}}), Waits("TenantNotFound")),
-        role("clerk", json!({"namespaceRef": {"name": "sales"}}), Ready),
-        role("boss", json!({"composites": [{"name": "clerk"}]}), Ready),
-        role("itself", json!({"composites": [{"name": "itself"}]}), Refused("RoleCycle")),
-        role("early", json!({"composites": [{"name": "late"}]}), Waits("RoleNotFound")),
-        role("placed", json!({"namespaceRef": {"name": "late"}}), Waits("NamespaceNotFound")),
-        role("double", json!({"name": "boss"}), Waits("Conflict")),
-        user(
-            "ada",
-            json!({"username": "Ada", "roles": [{"name": "boss"}], "claims": {"a": [{"b": 1}]}}),
-            Ready,
-        ),
-        user("twice", json!({"username": "ａＤＡ"}), Waits("Conflict")),
-        user("heart", json!({"username": "a♥b"}), Refused("InvalidSpec")),
-        user("long", json!({"username": "İ".repeat(128)}), Refused("InvalidSpec")),
-        user("dotted", json!({"email": "ada@example.com."}), Refused("InvalidSpec")),
-        user("null", json!({"claims": {"a": {"b": null}}}), Refused("InvalidSpec")),
-        user("deep", json!({"claims": {"a": deep}}), Refused("InvalidSpec")),
-        user("large", json!({"claims": {"a": "x".repeat(40_000)}}), Refused("InvalidSpec")),
-        user("nameless", secret("a..b"), Refused("InvalidSpec")),
-        user(
-            "several",
-            json!({"username": "a♥b", "email": "ada@example.com."}),
-            Refused("InvalidSpec"),
-        ),
-        user("waits", secret("later"), Waits("PasswordSecretMissing")),
-        user("holds", json!({"roles": [{"name": "late"}]}), Waits("RoleNotFound")),
-        ("User", "foreign", elsewhere, Waits("NotAllowed")),
-    ]
-}
+use self::table::{End, Row, WEAK, rows};
+use crate::support::{Hook, Operator, Space, eventually, until};
 
 impl Space {
-    fn of_kind(&self, kind: &str) -> Api<DynamicObject> {
-        let kind = match kind {
-            "Tenant" => ApiResource::erase::<Tenant>(&()),
-            "Namespace" => ApiResource::erase::<Namespace>(&()),
-            "Role" => ApiResource::erase::<Role>(&()),
-            _ => ApiResource::erase::<User>(&()),
-        };
-        Api::namespaced_with(self.client.clone(), &self.namespace, &kind)
+    /// Waits until Ready has this reason, and answers all conditions without times, and what is overridden.
+    async fn ends(&self, kind: &str, name: &str, reason: &str) -> Value {
+        let object = until(self.of_kind(kind), name, reason, |object| has(object, reason)).await;
+        self.told(&object)
     }
 
-    /// Waits until Ready has this reason, and answers all conditions without times.
-    async fn ends(&self, kind: &str, name: &str, reason: &str) -> Value {
-        let is_so = |object: &DynamicObject| {
-            let conditions = object.data["status"]["conditions"].as_array();
-            let ready = conditions.and_then(|all| all.iter().find(|one| one["type"] == "Ready"));
-            ready.is_some_and(|ready| {
-                ready["reason"] == reason
-                    && ready["observedGeneration"] == json!(object.metadata.generation)
-            })
-        };
-        let object = until(self.of_kind(kind), name, reason, is_so).await;
+    fn told(&self, object: &DynamicObject) -> Value {
         let mut conditions = object.data["status"]["conditions"].clone();
         for condition in conditions.as_array_mut().unwrap() {
             condition.as_object_mut().unwrap().remove("lastTransitionTime");
         }
-        let text = conditions.to_string().replace(&self.namespace, "NAMESPACE");
+        let told =
+            json!({"conditions": conditions, "overridden": object.data["status"]["overridden"]});
+        let text = told.to_string().replace(&self.namespace, "NAMESPACE");
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// What the webhook warns of, for which its caches may need a moment, until that is so.
+    async fn is_warned(
+        &self,
+        Row { kind, name, spec, .. }: &Row,
+        is_so: impl Fn(&[String]) -> bool,
+    ) {
+        eventually(&format!("{kind} {name} is warned"), async || {
+            let said = self.apply(kind, name, spec.clone(), true).await;
+            assert_eq!(said.code, 201, "{kind} {name}: {said:?}");
+            let warnings = said.warnings.iter();
+            is_so(
+                &warnings
+                    .map(|text| text.replace(&self.namespace, "NAMESPACE"))
+                    .collect::<Vec<_>>(),
+            )
+        })
+        .await;
     }
 }
 
+/// Whether Ready has this reason, in the object's present generation.
+fn has(object: &DynamicObject, reason: &str) -> bool {
+    let conditions = object.data["status"]["conditions"].as_array();
+    let ready = conditions.and_then(|all| all.iter().find(|one| one["type"] == "Ready"));
+    ready.is_some_and(|ready| {
+        ready["reason"] == reason
+            && ready["observedGeneration"] == json!(object.metadata.generation)
+    })
+}
+
 /// Ready's message.
-fn message(conditions: &Value) -> &str {
-    let mut all = conditions.as_array().unwrap().iter();
+fn message(told: &Value) -> &str {
+    let mut all = told["conditions"].as_array().unwrap().iter();
     all.find(|one| one["type"] == "Ready").unwrap()["message"].as_str().unwrap()
+}
+
+/// Ready's reason when the next object comes, and in the end; none of one that nobody takes.
+fn reasons(Row { kind, end, .. }: &Row) -> Option<(&'static str, &'static str)> {
+    match *end {
+        End::Ready | End::Overridden(_) if *kind == "TenantProfile" => {
+            Some(("Accepted", "Accepted"))
+        }
+        End::Ready | End::Overridden(_) => Some(("Synced", "Synced")),
+        End::Turns(first, last) => Some((first, last)),
+        End::Waits(reason) | End::Warned(reason) | End::Named(reason, _) | End::Refused(reason) => {
+            Some((reason, reason))
+        }
+        End::Unfit => None,
+    }
 }
 
 #[tokio::test]
@@ -115,35 +90,65 @@ async fn with_the_webhook_and_without_all_ends_the_same() {
     let (with, without) = join!(Space::new("both-with"), Space::new("both-without"));
     let hook = Hook::install(&with).await;
     let _operators = (hook.answers(&with).await, Operator::start(&without));
-    let mut refusals = BTreeMap::new();
-    for (kind, name, spec, end) in objects() {
-        assert_eq!(without.apply(kind, name, spec.clone(), false).await.code, 201, "{name}");
-        let answer = with.apply(kind, name, spec, false).await;
-        let is_refused = matches!(end, Refused(_));
-        assert_eq!(answer.code, if is_refused { 422 } else { 201 }, "{name}: {answer:?}");
-        if let Some((_, sentence)) = answer.message().split_once("denied the request: ") {
-            refusals.insert(name, sentence.to_owned());
-        }
-        // What decides by age is of another second, or by the mark that is there.
-        if matches!(end, Ready) {
-            join!(with.ends(kind, name, "Synced"), without.ends(kind, name, "Synced"));
-        }
+    for space in [&with, &without] {
+        space.make_secret(WEAK.0, &[("password", WEAK.1)]).await;
     }
-    for (kind, name, _, end) in objects() {
-        let reason = match end {
-            Ready => "Synced",
-            Waits(reason) | Refused(reason) => reason,
+    let mut refusals = BTreeMap::new();
+    for row in rows() {
+        let Row { kind, name, spec, end } = &row;
+        let place = format!("{kind} {name}");
+        let plain = without.apply(kind, name, spec.clone(), false).await;
+        let Some((first, _)) = reasons(&row) else {
+            let answer = with.apply(kind, name, spec.clone(), false).await;
+            assert_eq!((plain.code, answer.code), (422, 422), "{place}: {plain:?} {answer:?}");
+            assert_eq!(plain.message(), answer.message(), "{place}");
+            continue;
         };
-        let alone = without.ends(kind, name, reason).await;
-        if let Refused(_) = end {
-            assert_eq!(message(&alone), refusals[name], "{name}");
-            assert!(alone.to_string().contains("\"Stalled\""), "{name}: {alone}");
-            assert!(with.of_kind(kind).get_opt(name).await.unwrap().is_none(), "{name}");
+        assert_eq!((plain.code, plain.warnings.len()), (201, 0), "{place}: {plain:?}");
+        // What is decided by age or by what is there is decided before the next one comes.
+        let alone = without.ends(kind, name, first).await;
+        match end {
+            End::Warned(_) | End::Turns(..) => {
+                with.is_warned(&row, |said| said.contains(&message(&alone).to_owned())).await;
+            }
+            End::Named(_, begin) => {
+                with.is_warned(&row, |said| said.iter().any(|text| text.starts_with(begin))).await;
+            }
+            End::Overridden(path) => {
+                let begin = format!("spec.{path}: its TenantProfile locks it");
+                with.is_warned(&row, |said| said.iter().any(|text| text.starts_with(&begin))).await;
+                assert_eq!(alone["overridden"], json!([path]), "{place}");
+            }
+            _ => {}
+        }
+        let answer = with.apply(kind, name, spec.clone(), false).await;
+        if let End::Refused(_) = end {
+            assert_eq!(answer.code, 422, "{place}: {answer:?}");
+            let (_, sentence) = answer.message().split_once("denied the request: ").unwrap();
+            refusals.insert(place, sentence.to_owned());
+            continue;
+        }
+        assert_eq!(answer.code, 201, "{place}: {answer:?}");
+        if let End::Ready | End::Waits(_) = end {
+            assert_eq!(answer.warnings, [""; 0], "{place}");
+        }
+        with.ends(kind, name, first).await;
+    }
+    for row in rows() {
+        let Row { kind, name, end, .. } = &row;
+        let place = format!("{kind} {name}");
+        let Some((_, last)) = reasons(&row) else { continue };
+        let alone = without.ends(kind, name, last).await;
+        if let End::Refused(_) = end {
+            assert_eq!(message(&alone), refusals[&place], "{place}");
+            assert!(alone.to_string().contains("\"Stalled\""), "{place}: {alone}");
+            assert!(with.of_kind(kind).get_opt(name).await.unwrap().is_none(), "{place}");
         } else {
-            assert_eq!(with.ends(kind, name, reason).await, alone, "{name}");
+            assert_eq!(with.ends(kind, name, last).await, alone, "{place}");
         }
     }
     let (mut with, mut without) = (with.database().await, without.database().await);
+    assert_eq!(with.tenants().await, without.tenants().await);
     for (one, other) in [
         (with.users().await, without.users().await),
         (with.roles().await, without.roles().await),
@@ -153,5 +158,45 @@ async fn with_the_webhook_and_without_all_ends_the_same() {
     ] {
         assert!(!one.is_empty());
         assert_eq!(one, other);
+    }
+}
+
+/// A grant that was there and is withdrawn, on one side; answers what the object's status says then.
+async fn withdrawn(space: &Space, team: &str, is_warned: bool) -> Value {
+    let spec = json!({"allowedFrom": [{"matchNames": [team]}], "keystore": {"algorithm": "ES256"}});
+    space.apply("Tenant", "acme", spec, false).await;
+    space.ends("Tenant", "acme", "Synced").await;
+    let reference = json!({"name": "acme", "namespace": space.namespace});
+    space.create_in::<User>(team, "ada", json!({"tenantRef": reference})).await;
+    let users: Api<DynamicObject> =
+        Api::namespaced_with(space.client.clone(), team, &ApiResource::erase::<User>(&()));
+    until(users.clone(), "ada", "Ready", |user| has(user, "Synced")).await;
+    space.merge::<Tenant>("acme", json!({"spec": {"allowedFrom": null}})).await;
+    let user = until(users.clone(), "ada", "NotAllowed", |user| has(user, "NotAllowed")).await;
+    let told = space.told(&user);
+    // A change of it is taken all the same, and told so.
+    let path = format!("/apis/keyreeve.dev/v1alpha1/namespaces/{team}/users/ada");
+    let answer = space.send("PATCH", &path, &json!({"spec": {"firstName": "Ada"}})).await;
+    assert_eq!(answer.code, 200, "{answer:?}");
+    let warnings: Vec<_> =
+        answer.warnings.iter().map(|text| text.replace(&space.namespace, "NAMESPACE")).collect();
+    assert_eq!(warnings, if is_warned { vec![message(&told).to_owned()] } else { Vec::new() });
+    told
+}
+
+#[tokio::test]
+async fn a_withdrawn_grant_is_told_alike_and_leaves_the_store_as_it_is() {
+    let (with, without) = join!(Space::new("grant-with"), Space::new("grant-without"));
+    let (one, other) = join!(with.another("team", &[]), without.another("team", &[]));
+    let watched = format!("watchNamespaces={{{},{one}}}", with.namespace);
+    let hook = Hook::install_with(&with, &[&watched]).await;
+    let operator = hook.start(&with, &["--watch-namespace", &one]);
+    operator.works().await;
+    with.is_reviewed().await;
+    let _operator = Operator::start_with(&without, &["--watch-namespace", &other]);
+    let ends = join!(withdrawn(&with, &one, true), withdrawn(&without, &other, false));
+    assert_eq!(ends.0, ends.1);
+    for space in [&with, &without] {
+        assert_eq!(space.database().await.users().await, ["acme/ada"]);
     }
 }

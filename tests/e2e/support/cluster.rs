@@ -58,8 +58,13 @@ impl Cluster {
 
     /// Lets Tenants have any spec, as an older or newer version might; or no longer.
     pub async fn take_any_tenant(&self, any: bool) {
+        self.take_any("Tenant", any).await;
+    }
+
+    /// The same, of objects of this kind.
+    pub async fn take_any(&self, kind: &str, any: bool) {
         let mut crds = schema::crds().unwrap();
-        crds.retain(|crd| crd.spec.names.kind == "Tenant");
+        crds.retain(|crd| crd.spec.names.kind == kind);
         if any {
             let version = &mut crds[0].spec.versions[0];
             version.selectable_fields = None;

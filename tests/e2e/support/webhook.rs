@@ -9,7 +9,10 @@ use k8s_openapi::{
         core::v1::Secret,
     },
 };
-use keyreeve::admission::{Options, Source};
+use keyreeve::{
+    admission::{Options, Source},
+    api::{Namespace, Role, Tenant, TenantProfile, User},
+};
 use kube::{
     Api,
     api::{Patch, PatchParams, PostParams},
@@ -49,7 +52,13 @@ pub struct Hook {
 impl Hook {
     /// Installs the chart, and has the API server call this machine instead of the Service.
     pub async fn install(space: &Space) -> Self {
-        let release = Release::install(space, "hook", &["webhook.enabled=true"]);
+        Self::install_with(space, &[]).await
+    }
+
+    /// The same, with more of the chart's values.
+    pub async fn install_with(space: &Space, values: &[&str]) -> Self {
+        let values = [["webhook.enabled=true"].as_slice(), values].concat();
+        let release = Release::install(space, "hook", &values);
         let service = format!("{}-webhook", release.name);
         let configuration = format!("{}.{}", release.name, space.namespace);
         let user = release.user();
@@ -200,12 +209,18 @@ impl Space {
     /// Sends a request about objects of ours in the test's namespace.
     pub async fn ask(&self, method: &str, path: &str, body: &Value, dry_run: bool) -> Answer {
         let query = if dry_run { "?dryRun=All" } else { "" };
+        let namespace = &self.namespace;
+        let path = format!("/apis/keyreeve.dev/v1alpha1/namespaces/{namespace}/{path}{query}");
+        self.send(method, &path, body).await
+    }
+
+    /// Sends a request to this path of the API server.
+    pub async fn send(&self, method: &str, path: &str, body: &Value) -> Answer {
         let json =
             if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
-        let namespace = &self.namespace;
         let request = http::Request::builder()
             .method(method)
-            .uri(format!("/apis/keyreeve.dev/v1alpha1/namespaces/{namespace}/{path}{query}"))
+            .uri(path)
             .header("content-type", json)
             .body(Body::from(body.to_string().into_bytes()))
             .unwrap();
@@ -222,10 +237,21 @@ impl Space {
         Api::all(self.client.clone())
     }
 
+    /// Objects of ours of this kind as they are, whatever they are.
+    pub fn of_kind(&self, kind: &str) -> Api<DynamicObject> {
+        let kind = match kind {
+            "Tenant" => ApiResource::erase::<Tenant>(&()),
+            "TenantProfile" => ApiResource::erase::<TenantProfile>(&()),
+            "Namespace" => ApiResource::erase::<Namespace>(&()),
+            "Role" => ApiResource::erase::<Role>(&()),
+            _ => ApiResource::erase::<User>(&()),
+        };
+        Api::namespaced_with(self.client.clone(), &self.namespace, &kind)
+    }
+
     /// Tenants as they are, whatever they are.
     pub fn raw_tenants(&self) -> Api<DynamicObject> {
-        let kind = ApiResource::erase::<keyreeve::api::Tenant>(&());
-        Api::namespaced_with(self.client.clone(), &self.namespace, &kind)
+        self.of_kind("Tenant")
     }
 
     /// Waits until the API server asks the webhook.
