@@ -36,11 +36,15 @@ impl Role {
         Ok((Some(parts), missing))
     }
 
-    fn lies_on_no_circle(&self, id: &ObjectId, view: &View) -> Result<(), Problem> {
-        let parts_of = |id: &ObjectId| {
-            view.roles.get(id).map(|role| view.parts_in_force(&role, id)).unwrap_or_default()
+    /// Whether it lies on no circle of Roles, itself as it is here: the view may have another version of it, or none.
+    pub(super) fn lies_on_no_circle(&self, id: &ObjectId, view: &View) -> Result<(), Problem> {
+        let role_of = |of: &ObjectId| {
+            if of == id { Some(self.clone()) } else { view.roles.get(of) }
         };
-        let Some(circle) = composites::cycle(id, &view.parts_in_force(self, id), &parts_of) else {
+        let parts_of = |of: &ObjectId| {
+            role_of(of).map(|role| view.parts_in_force(&role, of, &role_of)).unwrap_or_default()
+        };
+        let Some(circle) = composites::cycle(id, &parts_of(id), &parts_of) else {
             return Ok(());
         };
         // What is further away in other Kubernetes namespaces is none of this one's business.
@@ -63,15 +67,20 @@ impl Role {
 
 impl View {
     /// The parts of a Role that count: those that it may contain, or still does, of its own tenant, and that
-    /// stay. A Role that goes has none.
-    fn parts_in_force(&self, role: &Role, id: &ObjectId) -> Vec<ObjectId> {
+    /// stay. A Role that goes has none. `role_of` knows the Roles.
+    fn parts_in_force(
+        &self,
+        role: &Role,
+        id: &ObjectId,
+        role_of: &dyn Fn(&ObjectId) -> Option<Role>,
+    ) -> Vec<ObjectId> {
         if role.metadata.deletion_timestamp.is_some() {
             return Vec::new();
         }
         let tenant = target(&role.spec.tenant_ref, &id.namespace);
         let mut parts = role.parts(&id.namespace);
         parts.retain(|part_id| {
-            self.roles.get(part_id).as_ref().is_some_and(|part| {
+            role_of(part_id).as_ref().is_some_and(|part| {
                 part.metadata.deletion_timestamp.is_none()
                     && target(&part.spec.tenant_ref, &part_id.namespace) == tenant
                     && (role.contains(part)
