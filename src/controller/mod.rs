@@ -35,6 +35,7 @@ mod role;
 mod role_list;
 mod run;
 mod seats;
+mod secret_names;
 mod snapshot;
 mod start;
 mod surroundings;

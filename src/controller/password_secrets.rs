@@ -1,5 +1,7 @@
 //! Wakes the Users of a Secret when it is made, changed or removed: metadata only.
 
+use std::collections::HashSet;
+
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -14,27 +16,46 @@ use kube::{
 use super::{
     index::{Link, ObjectId},
     informer::{Informer, WATCH_TIMEOUT},
+    secret_names::Scope,
 };
 
-/// Follows the Secrets that may hold passwords until the operator stops. Where it may not, Users say so.
-pub async fn watch(api: Api<PartialObjectMeta<Secret>>, informer: Informer) {
+/// Follows the Secrets of a scope, which may hold passwords, until the operator stops. Where it may not, Users say so.
+pub async fn watch(api: Api<PartialObjectMeta<Secret>>, scope: Scope, informer: Informer) {
+    let names = &informer.view.secrets;
+    let mut listing = HashSet::new();
     let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
     let mut events = watcher(api, config).default_backoff().boxed();
     loop {
         match events.try_next().await {
             // Of those that went while nobody watched, nothing is told: all are looked at.
-            Ok(Some(Event::InitDone)) => informer.wake_users_of_secrets(),
-            Ok(Some(Event::Apply(secret) | Event::Delete(secret))) => {
-                let id = ObjectId::new(secret.namespace().unwrap_or_default(), secret.name_any());
-                informer.wake_users_of(&id);
+            Ok(Some(Event::InitDone)) => {
+                names.listed(&scope, std::mem::take(&mut listing));
+                informer.wake_users_of_secrets();
             }
-            Ok(Some(Event::Init | Event::InitApply(_))) => {}
+            Ok(Some(Event::Apply(secret))) => {
+                names.add(&scope, id(&secret));
+                informer.wake_users_of(&id(&secret));
+            }
+            Ok(Some(Event::Delete(secret))) => {
+                names.remove(&scope, &id(&secret));
+                informer.wake_users_of(&id(&secret));
+            }
+            Ok(Some(Event::Init)) => listing.clear(),
+            Ok(Some(Event::InitApply(secret))) => {
+                if names.are_kept() {
+                    listing.insert(id(&secret));
+                }
+            }
             Ok(None) => return,
             Err(error) => {
                 tracing::warn!(%error, "the watch on Secrets failed and is begun again");
             }
         }
     }
+}
+
+fn id(secret: &PartialObjectMeta<Secret>) -> ObjectId {
+    ObjectId::new(secret.namespace().unwrap_or_default(), secret.name_any())
 }
 
 impl Informer {

@@ -176,10 +176,12 @@ fn follow(
     inform(background, informer, client, spaces, writers.roles);
     inform(background, informer, client, spaces, writers.users);
     let of_passwords = Some(&options.secrets_namespaces).filter(|listed| !listed.is_empty());
-    let secrets: Vec<Api<PartialObjectMeta<Secret>>> =
-        scopes(client, of_passwords.unwrap_or(spaces));
-    for api in secrets {
-        background.spawn(password_secrets::watch(api, informer.clone()));
+    let listed = of_passwords.unwrap_or(spaces);
+    let secrets: Vec<Api<PartialObjectMeta<Secret>>> = scopes(client, listed);
+    for (index, api) in secrets.into_iter().enumerate() {
+        // There is one of all namespaces where none are listed.
+        let scope = listed.get(index).cloned();
+        background.spawn(password_secrets::watch(api, scope, informer.clone()));
     }
 }
 

@@ -88,6 +88,8 @@ impl View {
             };
             warnings.extend(sentences(problem));
         }
+        let id = ObjectId::new(&own, role.name_any());
+        warnings.extend(sentences(role.lies_on_no_circle(&id, self).err()));
         let composites = role.spec.composites.iter().flatten();
         warnings.extend(self.about_roles(composites, home.as_ref(), &own, "spec.composites"));
         warnings
@@ -104,7 +106,17 @@ impl View {
         warnings.extend(sentences(no_seat));
         let roles = user.spec.roles.iter().flatten();
         warnings.extend(self.about_roles(roles, home.as_ref(), &own, "spec.roles"));
+        warnings.extend(self.about_password(user, &own));
         warnings
+    }
+
+    /// That the Secret of a new User's password is not there. What it holds is not looked at.
+    fn about_password(&self, user: &User, namespace: &str) -> Option<String> {
+        let secret = &user.spec.password.as_ref()?.secret_key_ref.as_ref()?.name;
+        let is_missing = self.secrets.is_missing(&ObjectId::new(namespace, secret));
+        (user.was_in().is_none() && is_missing).then(|| {
+            format!("spec.password.secretKeyRef: the Secret {secret} is not there: create it")
+        })
     }
 
     /// What all members of a tenant may have wrong, and the tenant, if it is there. `limits` says what the

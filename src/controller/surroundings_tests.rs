@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     admission::{Judgement, judge},
-    controller::{context::Options, informer::Linked, view::Writers},
+    controller::{context::Options, informer::Linked, secret_names::SecretNames, view::Writers},
 };
 
 /// Objects that were seen.
@@ -34,7 +34,9 @@ impl World {
             max_concurrent_reconciles: 1,
             webhook: None,
         };
-        let (view, writers) = View::new(&options, 1);
+        let (mut view, writers) = View::new(&options, 1);
+        // As where the webhook answers.
+        view.secrets = SecretNames::new(true);
         Self { view, writers }
     }
 
@@ -320,4 +322,46 @@ fn a_role_that_would_make_one_administrator_too_many_is_told() {
     assert_eq!(said(&through, json!({"administrator": true})), [""; 0]);
     let through = through.with_stored("User", "a/bob", holding("chief"));
     assert_eq!(said(&through, json!({"administrator": true})), [NO_SEAT]);
+}
+
+#[test]
+fn a_circle_that_a_role_would_close_is_told() {
+    let of = |part: &str| in_acme(json!({"composites": [{"name": part}]}));
+    let world = World::new()
+        .with("Tenant", "a/acme", 1, json!({}))
+        .with("Role", "a/hen", 1, of("egg"))
+        .with("Role", "a/rooster", 1, of("hen"))
+        .with("Role", "a/clerk", 1, in_acme(json!({})));
+    let told = |circle: &str| {
+        format!(
+            "spec.composites: roles contain each other in a circle: {circle}. Take one of them out of another's composites"
+        )
+    };
+    assert_eq!(world.says("Role", "a/egg", of("hen")), [told("egg → hen → egg")]);
+    assert_eq!(world.says("Role", "a/egg", of("rooster")), [told("egg → rooster → hen → egg")]);
+    assert_eq!(world.says("Role", "a/egg", of("clerk")), [""; 0]);
+    // One that is there is judged as it would be.
+    let there = world.with("Role", "a/egg", 1, of("clerk"));
+    assert_eq!(there.says("Role", "a/egg", of("hen")), [told("egg → hen → egg")]);
+    assert_eq!(there.says("Role", "a/clerk", of("egg")), [told("clerk → egg → clerk")]);
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_told_once_the_secrets_were_listed() {
+    let world = World::new().with("Tenant", "a/acme", 1, json!({}));
+    let user = in_acme(json!({"password": {"secretKeyRef": {"name": "ada"}}}));
+    assert_eq!(world.says("User", "a/ada", user.clone()), [""; 0]);
+    world.view.secrets.listed(&None, [ObjectId::new("b", "ada")].into());
+    assert_eq!(
+        world.says("User", "a/ada", user.clone()),
+        ["spec.password.secretKeyRef: the Secret ada is not there: create it"]
+    );
+    let generated = in_acme(json!({"password": {"generate": {}}}));
+    assert_eq!(world.says("User", "a/ada", generated), [""; 0]);
+    // Its own message says what becomes of a password that it has.
+    let before = stored(object("User", "a/ada", 1, in_acme(json!({}))));
+    let after = stored(object("User", "a/ada", 1, user.clone()));
+    assert_eq!(judge("User", &after, Some(&before), &world.view), Judgement::default());
+    world.view.secrets.add(&None, ObjectId::new("a", "ada"));
+    assert_eq!(world.says("User", "a/ada", user), [""; 0]);
 }

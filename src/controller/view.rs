@@ -14,6 +14,7 @@ use super::{
     context::Options,
     index::{Index, Kind, Link, ObjectId},
     member,
+    secret_names::SecretNames,
 };
 use crate::{
     api::{
@@ -36,6 +37,7 @@ pub struct View {
     pub(super) index: Mutex<Index>,
     pub(super) labels: RwLock<HashMap<String, BTreeMap<String, String>>>,
     pub(super) default_profile: Option<ObjectId>,
+    pub(super) secrets: SecretNames,
     /// The Kubernetes namespaces that are watched; all if empty.
     pub(super) watched: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl View {
             labels: RwLock::new(labels),
             default_profile: default_profile
                 .map(|(namespace, name)| ObjectId::new(namespace, name)),
+            secrets: SecretNames::new(options.webhook.is_some()),
             watched,
         };
         let writers = Writers {

@@ -122,7 +122,7 @@ fn roles() -> Vec<Row> {
         role("boss", of(&["clerk"]), Ready),
         role("itself", of(&["itself"]), Refused("RoleCycle")),
         role("hen", of(&["egg"]), Turns("RoleNotFound", "RoleCycle")),
-        role("egg", of(&["hen"]), Waits("RoleCycle")),
+        role("egg", of(&["hen"]), Warned("RoleCycle")),
         role("early", of(&["late"]), Warned("RoleNotFound")),
         role("placed", json!({"namespaceRef": {"name": "late"}}), Warned("NamespaceNotFound")),
         role(
@@ -170,7 +170,7 @@ fn users() -> Vec<Row> {
             Refused("InvalidSpec"),
         ),
         user("spaced", json!({"username": "a b"}), Unfit),
-        user("waits", secret("later"), Waits("PasswordSecretMissing")),
+        user("waits", secret("later"), Warned("PasswordSecretMissing")),
         user("weak", secret(WEAK.0), Waits("PasswordRejected")),
         user("holds", json!({"roles": named(&["late"])}), Warned("RoleNotFound")),
         user("crossed", json!({"roles": named(&["foreigner"])}), Warned("TenantMismatch")),
