@@ -144,6 +144,7 @@ fn say_in_words(schema: &mut Value) {
 }
 
 /// The pattern of a rule that judges a text by one and nothing else.
+#[must_use]
 pub fn pattern_of_rule(rule: &Value) -> Option<&str> {
     rule.get("rule")?.as_str()?.strip_prefix(OF_TEXT)?.strip_suffix("')")
 }

@@ -91,3 +91,7 @@ fn exceeded(before: usize, after: usize, limits: &Limits) -> Option<Problem> {
     let (counted, limit) = counts(before).exceeded(&counts(after), limits)?;
     Some(store::Error::LimitReached { counted, limit }.into())
 }
+
+#[cfg(test)]
+#[path = "administrators_tests.rs"]
+mod tests;

@@ -230,4 +230,4 @@ fn mark<K: Resource>(kind: claim::Kind, object: &K) -> Mark {
 
 #[cfg(test)]
 #[path = "surroundings_tests.rs"]
-mod tests;
+pub(super) mod tests;

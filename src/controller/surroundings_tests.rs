@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// Objects that were seen.
-struct World {
-    view: View,
+pub(in crate::controller) struct World {
+    pub(in crate::controller) view: View,
     writers: Writers,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(in crate::controller) fn new() -> Self {
         let options = Options {
             operator_namespace: "system".into(),
             secrets_namespaces: Vec::new(),
@@ -41,12 +41,12 @@ impl World {
     }
 
     /// An object `NAMESPACE/NAME` is there since the given day.
-    fn with(self, kind: &str, id: &str, day: u8, spec: Value) -> Self {
+    pub(in crate::controller) fn with(self, kind: &str, id: &str, day: u8, spec: Value) -> Self {
         self.seeing(kind, object(kind, id, day, spec))
     }
 
     /// The same, of one that is in the store.
-    fn with_stored(self, kind: &str, id: &str, spec: Value) -> Self {
+    pub(in crate::controller) fn with_stored(self, kind: &str, id: &str, spec: Value) -> Self {
         self.seeing(kind, stored(object(kind, id, 1, spec)))
     }
 
@@ -64,7 +64,7 @@ impl World {
     }
 
     /// What is said of a new object.
-    fn says(&self, kind: &str, id: &str, spec: Value) -> Vec<String> {
+    pub(in crate::controller) fn says(&self, kind: &str, id: &str, spec: Value) -> Vec<String> {
         let Judgement { refused, warnings } =
             judge(kind, &object(kind, id, 20, spec), None, &self.view);
         assert_eq!(refused, None);
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-fn object(kind: &str, id: &str, day: u8, spec: Value) -> Value {
+pub(in crate::controller) fn object(kind: &str, id: &str, day: u8, spec: Value) -> Value {
     let (namespace, name) = id.split_once('/').unwrap();
     let mut object = json!({
         "apiVersion": "keyreeve.dev/v1alpha1", "kind": kind,
@@ -86,7 +86,7 @@ fn object(kind: &str, id: &str, day: u8, spec: Value) -> Value {
 }
 
 /// As it looks once it is in the store.
-fn stored(mut object: Value) -> Value {
+pub(in crate::controller) fn stored(mut object: Value) -> Value {
     object["status"] = json!({"store": {"kind": "sqlite", "id": "1"}});
     object
 }
@@ -102,7 +102,7 @@ fn seen<K: Linked + DeserializeOwned>(
     writer.apply_watcher_event(&Event::Apply(DeserializeGuard(Ok(object))));
 }
 
-fn in_acme(mut spec: Value) -> Value {
+pub(in crate::controller) fn in_acme(mut spec: Value) -> Value {
     spec["tenantRef"] = json!({"name": "acme"});
     spec
 }
@@ -254,74 +254,6 @@ fn one_that_is_in_the_store_has_its_name() {
     edited["spec"]["displayName"] = json!("Acme");
     let judgement = judge("Tenant", &edited, Some(&second), &world.view);
     assert_eq!(judgement, Judgement::default());
-}
-
-const NO_SEAT: &str = "the plan allows 1 administrators (planDetails.administrators), and there are as many: raise the limit in the TenantProfile, or take the role from one of them";
-
-/// The tenant `acme`, whose plan allows one administrator, and the Roles `admin`, which makes such, `boss`,
-/// which contains it, and `clerk`.
-fn one_administrator() -> World {
-    let parts = |names: &[&str]| -> Value {
-        names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>().into()
-    };
-    World::new()
-        .with("TenantProfile", "a/small", 1, json!({"planDetails": {"administrators": 1}}))
-        .with("Tenant", "a/acme", 1, json!({"profileRef": {"name": "small"}}))
-        .with_stored("Role", "a/admin", in_acme(json!({"administrator": true})))
-        .with_stored("Role", "a/boss", in_acme(json!({"composites": parts(&["admin"])})))
-        .with_stored("Role", "a/clerk", in_acme(json!({})))
-}
-
-fn holding(role: &str) -> Value {
-    in_acme(json!({"roles": [{"name": role}]}))
-}
-
-#[test]
-fn a_user_who_would_be_one_administrator_too_many_is_told() {
-    let none: [&str; 0] = [];
-    // One that is not in the store takes no seat.
-    let world = one_administrator().with("User", "a/waits", 1, holding("admin"));
-    assert_eq!(world.says("User", "a/bob", holding("boss")), none);
-    let world = world.with_stored("User", "a/ada", holding("boss"));
-    assert_eq!(world.says("User", "a/bob", holding("admin")), [NO_SEAT]);
-    assert_eq!(world.says("User", "a/bob", holding("boss")), [NO_SEAT]);
-    assert_eq!(world.says("User", "a/bob", holding("clerk")), none);
-    // Whoever is one already, stays one.
-    let before = stored(object("User", "a/ada", 1, holding("boss")));
-    let after = stored(object("User", "a/ada", 1, holding("admin")));
-    assert_eq!(judge("User", &after, Some(&before), &world.view), Judgement::default());
-    // Nor is one of another tenant.
-    let mut other = holding("admin");
-    other["tenantRef"] = json!({"name": "beta"});
-    let world = one_administrator().with_stored("User", "a/far", other);
-    assert_eq!(world.says("User", "a/bob", holding("admin")), none);
-}
-
-#[test]
-fn a_role_that_would_make_one_administrator_too_many_is_told() {
-    let world = one_administrator().with_stored("User", "a/ada", holding("admin")).with_stored(
-        "User",
-        "a/bob",
-        holding("clerk"),
-    );
-    let before = stored(object("Role", "a/clerk", 1, in_acme(json!({}))));
-    let said = |world: &World, change: Value| {
-        let after = stored(object("Role", "a/clerk", 1, in_acme(change)));
-        judge("Role", &after, Some(&before), &world.view).warnings
-    };
-    assert_eq!(said(&world, json!({"administrator": true})), [NO_SEAT]);
-    assert_eq!(said(&world, json!({"composites": [{"name": "boss"}]})), [NO_SEAT]);
-    assert_eq!(said(&world, json!({"description": "They keep the books."})), [""; 0]);
-    // Who holds it only through another one, counts as well; nobody who does, none.
-    let chief = in_acme(json!({"composites": [{"name": "clerk"}]}));
-    let through = one_administrator().with_stored("Role", "a/chief", chief).with_stored(
-        "User",
-        "a/ada",
-        holding("admin"),
-    );
-    assert_eq!(said(&through, json!({"administrator": true})), [""; 0]);
-    let through = through.with_stored("User", "a/bob", holding("chief"));
-    assert_eq!(said(&through, json!({"administrator": true})), [NO_SEAT]);
 }
 
 #[test]

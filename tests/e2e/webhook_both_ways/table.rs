@@ -74,7 +74,7 @@ fn using(profile: &str) -> Value {
 }
 
 /// Settings with this password policy.
-fn password(policy: Value) -> Value {
+fn password(policy: &Value) -> Value {
     json!({"settings": {"policies": {"password": policy}}})
 }
 
@@ -83,7 +83,7 @@ fn tenants() -> Vec<Row> {
         spec["settings"] = json!({"ttl": {"session": "2h"}});
         spec
     };
-    let mut wide = password(json!({"min": 30}));
+    let mut wide = password(&json!({"min": 30}));
     wide["profileRef"] = json!({"name": "narrow"});
     vec![
         tenant("acme", json!({}), Ready),
@@ -96,11 +96,11 @@ fn tenants() -> Vec<Row> {
         profile("locking", with_ttl(json!({"locked": ["settings.ttl"]})), Ready),
         tenant("locked", with_ttl(using("locking")), Overridden("settings.ttl.session")),
         // By itself, with the built-in values, and with a tenant.
-        profile("impossible", password(json!({"min": 20, "max": 10})), Unfit),
-        tenant("impossible", password(json!({"min": 20, "max": 10})), Unfit),
-        profile("short", password(json!({"max": 8})), Warned("PolicyUnsatisfiable")),
+        profile("impossible", password(&json!({"min": 20, "max": 10})), Unfit),
+        tenant("impossible", password(&json!({"min": 20, "max": 10})), Unfit),
+        profile("short", password(&json!({"max": 8})), Warned("PolicyUnsatisfiable")),
         tenant("shortened", using("short"), Warned("PolicyUnsatisfiable")),
-        profile("narrow", password(json!({"max": 20})), Ready),
+        profile("narrow", password(&json!({"max": 20})), Ready),
         tenant("wide", wide, Warned("PolicyUnsatisfiable")),
         profile(
             "hasty",
