@@ -30,7 +30,8 @@ impl View {
         }
         let before = self.administrators(&home.id, &roles);
         let after = before.len() + usize::from(!before.contains(&id));
-        exceeded(before.len(), after, &limits)
+        let full = exceeded(before.len(), after, &limits)?;
+        Some(Problem { message: format!("spec.roles: {}", full.message), ..full })
     }
 
     /// That the plan has no seats for all that a Role would make administrators.

@@ -10,6 +10,7 @@ use super::{
     index::ObjectId,
     member::{self, Member},
     references::Profile,
+    user,
     view::View,
 };
 use crate::{
@@ -114,9 +115,7 @@ impl View {
     fn about_password(&self, user: &User, namespace: &str) -> Option<String> {
         let secret = &user.spec.password.as_ref()?.secret_key_ref.as_ref()?.name;
         let is_missing = self.secrets.is_missing(&ObjectId::new(namespace, secret));
-        (user.was_in().is_none() && is_missing).then(|| {
-            format!("spec.password.secretKeyRef: the Secret {secret} is not there: create it")
-        })
+        (user.was_in().is_none() && is_missing).then(|| user::secret_missing(secret))
     }
 
     /// What all members of a tenant may have wrong, and the tenant, if it is there. `limits` says what the

@@ -42,9 +42,9 @@ impl User {
 
         let asked = self.asked();
         let mut last = std::mem::take(&mut user.asked);
-        if last.email.is_none() && there.email == asked.email {
+        if last.email.is_none() {
             // It was found with this address: what is said of it is not said of another.
-            last.email.clone_from(&asked.email);
+            last.email.clone_from(&there.email);
         }
         let put = &mut user.put;
         let email = field(put, "email", spec.email.as_ref(), there.email);

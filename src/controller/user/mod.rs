@@ -33,6 +33,8 @@ use crate::{
     },
     store::{self, Key, RoleName, State, UserState},
 };
+pub(super) use password::secret_missing;
+
 use password::PasswordOutcome;
 use report::report;
 

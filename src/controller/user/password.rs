@@ -20,6 +20,8 @@ use crate::{
     store::{Key, NewPassword},
 };
 
+/// The field that names a Secret of one's own, for messages.
+const SECRET_FIELD: &str = "spec.password.secretKeyRef";
 /// The key in the Secret where the spec names none.
 const DEFAULT_KEY: &str = "password";
 /// The length of a generated password where the spec says none.
@@ -74,7 +76,7 @@ impl User {
                 secret: reference.name.clone(),
                 key: reference.key.clone().unwrap_or_else(|| DEFAULT_KEY.into()),
                 generated: None,
-                field: "spec.password.secretKeyRef",
+                field: SECRET_FIELD,
             },
             (None, generate) => {
                 let generate = generate.clone().unwrap_or_default();
@@ -182,9 +184,7 @@ impl Setting<'_> {
                 Some(_) => Ok(Content::Missing(format!(
                     "{field}: the Secret {secret} was deleted: set another secretName to have a new password made"
                 ))),
-                None => Ok(Content::Missing(format!(
-                    "{field}: the Secret {secret} is not there: create it"
-                ))),
+                None => Ok(Content::Missing(secret_missing(secret))),
             };
         };
         let uid = self.user.uid().unwrap_or_default();
@@ -275,6 +275,11 @@ impl Setting<'_> {
             settings.hash_function.unwrap_or(HashFunction::Argon2),
         )
     }
+}
+
+/// What status says where a password's Secret is not there, and the webhook.
+pub(in crate::controller) fn secret_missing(secret: &str) -> String {
+    format!("{SECRET_FIELD}: the Secret {secret} is not there: create it")
 }
 
 impl std::fmt::Display for Place {

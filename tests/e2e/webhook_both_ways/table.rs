@@ -200,6 +200,12 @@ fn plans() -> Vec<Row> {
         tenant("ruled", using("ruled"), Ready),
         member("Role", "admin", "ruled", json!({"administrator": true}), Ready),
         member("User", "chief", "ruled", ruling(), Ready),
-        member("User", "deputy", "ruled", ruling(), Warned("QuotaExceeded")),
+        member(
+            "User",
+            "deputy",
+            "ruled",
+            ruling(),
+            Named("QuotaExceeded", "spec.roles: the plan allows 1"),
+        ),
     ]
 }
