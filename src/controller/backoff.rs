@@ -37,6 +37,12 @@ impl Backoff {
             pauses.remove(&(kind, id.clone()));
         }
     }
+
+    /// All that are being tried again; they start with short pauses.
+    pub fn forget_all(&self) -> Vec<(Kind, ObjectId)> {
+        let Ok(mut pauses) = self.pauses.lock() else { return Vec::new() };
+        pauses.drain().map(|(object, _)| object).collect()
+    }
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ mod seats;
 mod secret_names;
 mod snapshot;
 mod start;
+mod store_watch;
 mod surroundings;
 mod tenant;
 mod throttle;

@@ -33,6 +33,7 @@ use super::{
     returning::Returning,
     seats::Recounts,
     start::scopes,
+    store_watch,
     throttle::Throttle,
     view::{View, Writers},
 };
@@ -147,6 +148,7 @@ pub async fn run(
         own_writes,
         turns,
     });
+    background.spawn(store_watch::run(context.clone()));
     start(&mut controllers, &context, tenants, &stop);
     start(&mut controllers, &context, profiles, &stop);
     start(&mut controllers, &context, namespaces, &stop);

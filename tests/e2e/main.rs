@@ -30,6 +30,7 @@ mod kill;
 mod mutate;
 mod namespace;
 mod namespace_tenant;
+mod outage;
 mod own_rules;
 mod password_canary;
 mod pod_security;
