@@ -1,11 +1,12 @@
-//! Who counts as an administrator for all that the caches tell, for warnings. What decides is the store's
-//! own count.
+//! Who counts as an administrator for all that the caches tell: for warnings, and to leave seats to those who had
+//! one. What decides is the store's own count.
 
 use std::collections::BTreeSet;
 
 use kube::ResourceExt;
 
 use super::{
+    context::Context,
     home::Home,
     index::{Kind, Link, ObjectId},
     member::Member as _,
@@ -13,8 +14,8 @@ use super::{
 };
 use crate::{
     api::{Role, User},
-    policy::Problem,
-    store::{self, Counts, Limits},
+    policy::{Problem, Reason},
+    store::{self, Counts, Limits, RoleName},
 };
 
 impl View {
@@ -67,6 +68,16 @@ impl View {
         roles.into_iter().chain(containers).collect()
     }
 
+    /// What these Roles are called in the store.
+    pub(super) fn administrator_role_names(
+        &self,
+        home: &Home,
+        context: &Context,
+    ) -> BTreeSet<RoleName> {
+        let roles = self.administrator_roles(&home.id).into_iter();
+        roles.filter_map(|id| self.roles.get(&id)?.name_there(home, context)).collect()
+    }
+
     /// The Users of a tenant that hold one of these Roles, as far as they are in a store.
     fn administrators(&self, tenant: &ObjectId, roles: &BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
         let in_tenant = Link::In(tenant.clone());
@@ -78,7 +89,11 @@ impl View {
             let holders = roles.iter().flat_map(of);
             holders.filter(|id| index.links(Kind::User, id).contains(&in_tenant)).cloned().collect()
         };
-        holders.retain(|id| is_stored(&self.users, id));
+        // Those whose status says that they are without the role have no seat.
+        let has_no_seat = |user: User| user.has_reason(Reason::QuotaExceeded);
+        holders.retain(|id| {
+            is_stored(&self.users, id) && !self.users.get(id).is_some_and(has_no_seat)
+        });
         holders
     }
 }

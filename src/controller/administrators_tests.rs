@@ -35,7 +35,10 @@ fn a_user_who_would_be_one_administrator_too_many_is_told() {
     assert_eq!(world.says("User", "a/bob", holding("boss")), none);
     let world = world.with_stored("User", "a/ada", holding("boss"));
     let without_the_role = format!("spec.roles: {NO_SEAT}");
-    assert_eq!(world.says("User", "a/bob", holding("admin")), std::slice::from_ref(&without_the_role));
+    assert_eq!(
+        world.says("User", "a/bob", holding("admin")),
+        std::slice::from_ref(&without_the_role)
+    );
     assert_eq!(world.says("User", "a/bob", holding("boss")), [without_the_role]);
     assert_eq!(world.says("User", "a/bob", holding("clerk")), none);
     // Whoever is one already, stays one.

@@ -159,7 +159,7 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
             Err(invalid) => pass.report_unreadable(&invalid.metadata, &invalid.error).await,
         };
         let problem = end.as_ref().err().map(|trouble| &trouble.problem);
-        context.returning.looked_at(K::KIND, &id, problem);
+        context.was_looked_at(K::KIND, &id, problem);
         let (action, result) = pass.conclude(end);
         context.metrics.ended(controller, result, began.elapsed());
         action

@@ -60,6 +60,12 @@ pub trait Member: Controlled {
     /// Its conditions.
     fn conditions(&self) -> &[Condition];
 
+    /// Whether Ready has this reason, as status says.
+    fn has_reason(&self, reason: Reason) -> bool {
+        let mut conditions = self.conditions().iter();
+        conditions.any(|ready| ready.type_ == "Ready" && ready.reason == reason.as_str())
+    }
+
     /// Whether the store has it, as status says: not one that was there before.
     fn is_in(&self, store: &dyn Store) -> bool {
         self.was_in().is_some_and(|was_in| was_in.id == store.id())
@@ -138,10 +144,12 @@ impl Found {
             Ok(claim) => claim,
             Err(conflict) => return Ok(Err(conflict)),
         };
-        if claim.is_new()
-            && let Err(problem) = seat_for::<M>(id, home, context).await
+        if let Some(record) = record.as_ref().filter(|_| !claim.is_new()) {
+            context.has_come_back(&mark, &record.state);
+        } else if let Some(counted) = Counted::of(M::STORED)
+            && let Err(full) = home.has_room_for(counted, context).await
         {
-            return Ok(Err(problem));
+            return Ok(Err(full));
         }
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
         memo.adopted |= claim == Claim::Adopt;
@@ -170,6 +178,16 @@ impl Found {
         !is_managed && self.memo.managed.contains(list)
     }
 
+    /// Whether nobody is forestalled who had a seat, if a new one is about to get one.
+    pub fn is_its_turn<M: Member>(&self, id: &ObjectId, context: &Context) -> Result<(), Problem> {
+        let Some(counted) = Counted::of(M::STORED) else { return Ok(()) };
+        let takes_a_seat = self.claim.is_new() && self.limits.of(counted).is_some();
+        if !takes_a_seat || context.returning.awaits(M::KIND, id) {
+            return Ok(());
+        }
+        context.others_come_first(&self.tenant, counted, id)
+    }
+
     /// Observes what is in the store by now, after a part was applied.
     pub async fn observe_again(&mut self, context: &Context) -> Result<(), store::Error> {
         self.record = context.store.observe(&self.key).await?;
@@ -196,7 +214,7 @@ impl Found {
         };
         let expected = Expected::as_observed(self.record.as_ref());
         let applied = context.store.apply(&desired, &expected).await?;
-        context.returning.is_in_store(&self.mark, &desired.state);
+        context.has_come_back(&self.mark, &desired.state);
         if applied != Applied::Unchanged {
             context.members_changed(&self.tenant, frees_something(&applied));
         }
@@ -234,17 +252,6 @@ impl Found {
             look_again: None,
         }
     }
-}
-
-/// Whether there is a seat for one more, with which nobody is forestalled who had one. The store decides
-/// between those who come at once.
-async fn seat_for<M: Member>(id: &ObjectId, home: &Home, context: &Context) -> Result<(), Problem> {
-    let Some(counted) = Counted::of(M::STORED) else { return Ok(()) };
-    home.has_room_for(counted, context).await?;
-    if home.limits().of(counted).is_some() && !context.returning.awaits(M::KIND, id) {
-        context.others_come_first(&home.id, counted, id)?;
-    }
-    Ok(())
 }
 
 /// Makes sure that what the store has under this key was made by that member, to which a field refers. Its

@@ -111,6 +111,9 @@ impl Controlled for Namespace {
         };
 
         // Apply, report.
+        if let Err(problem) = found.is_its_turn::<Self>(id, context) {
+            return Ok(member::waits_for(&key, problem));
+        }
         let applied = match found.apply(State::Namespace(state), context).await {
             Err(error) if found.claim.is_new() => return Ok(member::waits_for(&key, error.into())),
             applied => applied?,

@@ -12,7 +12,7 @@ use super::{
     context::Context,
     index::{Kind, Link, ObjectId},
     member::Member,
-    view::View,
+    view::{View, target},
 };
 use crate::{
     api::{Role, User},
@@ -27,13 +27,21 @@ const LONGEST: Duration = Duration::from_mins(2);
 /// The objects that a store had, as their status says, and that have not come back to it since the start.
 #[derive(Debug)]
 pub struct Returning {
-    objects: Mutex<HashMap<(Kind, ObjectId), Had>>,
+    objects: Mutex<Objects>,
     start: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Objects {
+    had: HashMap<(Kind, ObjectId), Had>,
+    /// How many of them there are in a tenant.
+    left: HashMap<ObjectId, usize>,
 }
 
 /// What an object had.
 #[derive(Debug)]
 struct Had {
+    tenant: ObjectId,
     /// Whether it is still to come back itself.
     seat: bool,
     /// The roles that it held or contained.
@@ -43,57 +51,29 @@ struct Had {
 impl Returning {
     /// All that were there at the start.
     pub fn of(view: &View) -> Self {
-        let mut objects = HashMap::new();
-        view.namespaces.each(|id, namespace| remember(&mut objects, id, namespace, Vec::new()));
-        view.roles.each(|id, role| remember(&mut objects, id, role, contained(role)));
-        view.users.each(|id, user| remember(&mut objects, id, user, held(user)));
+        let mut objects = Objects::default();
+        view.namespaces.each(|id, namespace| objects.remember(id, namespace, Vec::new()));
+        view.roles.each(|id, role| objects.remember(id, role, contained(role)));
+        view.users.each(|id, user| objects.remember(id, user, held(user)));
         Self { objects: Mutex::new(objects), start: Instant::now() }
-    }
-
-    /// The store has it, in this state. It has come back when it has the roles that it had.
-    pub fn is_in_store(&self, mark: &Mark, state: &State) {
-        let (kind, roles) = match state {
-            State::Tenant(_) => return,
-            State::Namespace(_) => (Kind::Namespace, None),
-            State::Role(role) => (Kind::Role, role.composites.as_deref()),
-            State::User(user) => (Kind::User, user.roles.as_deref()),
-        };
-        let mut objects = self.objects();
-        let key = (kind, ObjectId::new(&mark.namespace, &mark.name));
-        let Some(had) = objects.get_mut(&key) else { return };
-        had.seat = false;
-        let roles = roles.unwrap_or_default();
-        if had.roles.iter().all(|role| roles.contains(role)) {
-            objects.remove(&key);
-        }
-    }
-
-    /// It was looked at, with this end. What needs a person is waited for by nobody.
-    pub fn looked_at(&self, kind: Kind, id: &ObjectId, problem: Option<&Problem>) {
-        let is_over = problem.is_none_or(|problem| {
-            matches!(problem.class, Class::Terminal | Class::Unsupported)
-                || problem.reason == Reason::SeatsReserved
-        });
-        if is_over {
-            self.objects().remove(&(kind, id.clone()));
-        }
     }
 
     /// Whether it is still to come back: its status does not say so any more once it was looked at.
     pub fn awaits(&self, kind: Kind, id: &ObjectId) -> bool {
-        self.objects().contains_key(&(kind, id.clone()))
+        self.objects().had.contains_key(&(kind, id.clone()))
     }
 
     /// The roles that this user had before the start.
     pub fn roles_of(&self, user: &ObjectId) -> Vec<RoleName> {
         let objects = self.objects();
-        objects.get(&(Kind::User, user.clone())).map(|had| had.roles.clone()).unwrap_or_default()
+        let had = objects.had.get(&(Kind::User, user.clone()));
+        had.map(|had| had.roles.clone()).unwrap_or_default()
     }
 
     /// Whether others in this tenant had a seat of which that is not decided yet.
     fn others(&self, tenant: &ObjectId, counted: Counted, me: &ObjectId, view: &View) -> bool {
         let objects = self.objects();
-        if objects.is_empty() || self.start.elapsed() > LONGEST {
+        if !objects.left.contains_key(tenant) || self.start.elapsed() > LONGEST {
             return false;
         }
         let kinds: &[Kind] = match counted {
@@ -106,24 +86,35 @@ impl Returning {
         let (index, link) = (view.index(), Link::In(tenant.clone()));
         kinds.iter().any(|kind| {
             let others = index.of_kind(*kind, &link).filter(|id| *id != me);
-            let mut had = others.filter_map(|id| objects.get(&(*kind, id.clone())));
+            let mut had = others.filter_map(|id| objects.had.get(&(*kind, id.clone())));
             had.any(|had| had.seat || counted == Counted::Administrators)
         })
     }
 
-    fn objects(&self) -> MutexGuard<'_, HashMap<(Kind, ObjectId), Had>> {
+    fn objects(&self) -> MutexGuard<'_, Objects> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn remember<M: Member>(
-    objects: &mut HashMap<(Kind, ObjectId), Had>,
-    id: ObjectId,
-    member: &M,
-    roles: Vec<RoleName>,
-) {
-    if member.was_in().is_some() {
-        objects.insert((M::KIND, id), Had { seat: true, roles });
+impl Objects {
+    fn remember<M: Member>(&mut self, id: ObjectId, member: &M, roles: Vec<RoleName>) {
+        if member.was_in().is_some() {
+            let tenant = target(member.tenant_ref(), &id.namespace);
+            *self.left.entry(tenant.clone()).or_default() += 1;
+            self.had.insert((M::KIND, id), Had { tenant, seat: true, roles });
+        }
+    }
+
+    /// It is waited for no longer; the tenant, if it was the last one there.
+    fn forget(&mut self, object: &(Kind, ObjectId)) -> Option<ObjectId> {
+        let Had { tenant, .. } = self.had.remove(object)?;
+        let left = self.left.get_mut(&tenant)?;
+        *left -= 1;
+        if *left > 0 {
+            return None;
+        }
+        self.left.remove(&tenant);
+        Some(tenant)
     }
 }
 
@@ -144,6 +135,40 @@ fn name(namespace: Option<&String>, name: &str) -> RoleName {
 }
 
 impl Context {
+    /// The store has it, in this state. It has come back when it has the roles that it had.
+    pub(super) fn has_come_back(&self, mark: &Mark, state: &State) {
+        let (kind, roles) = match state {
+            State::Tenant(_) => return,
+            State::Namespace(_) => (Kind::Namespace, None),
+            State::Role(role) => (Kind::Role, role.composites.as_deref()),
+            State::User(user) => (Kind::User, user.roles.as_deref()),
+        };
+        let object = (kind, ObjectId::new(&mark.namespace, &mark.name));
+        let mut objects = self.returning.objects();
+        let Some(had) = objects.had.get_mut(&object) else { return };
+        had.seat = false;
+        let roles = roles.unwrap_or_default();
+        if had.roles.iter().all(|role| roles.contains(role)) {
+            let last_of = objects.forget(&object);
+            drop(objects);
+            self.wake_waiting_in(last_of);
+        }
+    }
+
+    /// It was looked at, with this end. It is waited for no longer, unless what it waits for may itself come back.
+    pub(super) fn was_looked_at(&self, kind: Kind, id: &ObjectId, problem: Option<&Problem>) {
+        let may_come_back = |problem: &Problem| match problem.reason {
+            Reason::TenantNotReady | Reason::NamespaceNotFound | Reason::RoleNotFound => true,
+            // It has its seat, and leaves that of a role to others.
+            Reason::SeatsReserved => false,
+            _ => problem.class == Class::Transient,
+        };
+        if !problem.is_some_and(may_come_back) {
+            let last_of = self.returning.objects().forget(&(kind, id.clone()));
+            self.wake_waiting_in(last_of);
+        }
+    }
+
     /// Lets those of a tenant come first who had a seat before the operator started.
     pub(super) fn others_come_first(
         &self,
@@ -160,5 +185,11 @@ impl Context {
                 "the plan limits the {counted}, and the operator has just started: those that the store had come first"
             ),
         ))
+    }
+
+    fn wake_waiting_in(&self, tenant: Option<ObjectId>) {
+        if let Some(tenant) = tenant {
+            self.wake_waiting(&tenant);
+        }
     }
 }

@@ -142,6 +142,9 @@ impl Controlled for Role {
         let is_managed = state.composites.is_some();
 
         // Apply, report.
+        if let Err(problem) = found.is_its_turn::<Self>(id, context) {
+            return Ok(member::waits_for(&key, problem));
+        }
         if found.leaves(COMPOSITES, is_managed) {
             let emptied = RoleState { composites: Some(Vec::new()), ..state.clone() };
             found.apply(State::Role(emptied), context).await?;

@@ -126,7 +126,7 @@ fn is_unreadable(reference: &ObjectReference, id: &ObjectId, context: &Context) 
 
 impl Role {
     /// What it is called in the store: that is not its status' to say.
-    fn name_there(&self, home: &Home, context: &Context) -> Option<RoleName> {
+    pub(super) fn name_there(&self, home: &Home, context: &Context) -> Option<RoleName> {
         match self.key(&home.tenant_id, context)? {
             Key::Role { role, .. } => Some(role),
             _ => None,

@@ -32,11 +32,7 @@ impl Context {
     /// or a name free.
     pub(super) fn members_changed(&self, tenant: &ObjectId, frees: bool) {
         if frees {
-            // Whoever was refused before now is known to wait, or is being looked at and will be again.
-            let waiting = Link::WaitsIn(tenant.clone());
-            for (kind, id) in self.view.index().with(&waiting) {
-                self.queues.wake(*kind, id);
-            }
+            self.wake_waiting(tenant);
         }
         if self.recounts.ask(tenant) {
             let (recounts, queues, tenant) =
@@ -46,6 +42,15 @@ impl Context {
                 recounts.begin(&tenant);
                 queues.wake(Kind::Tenant, &tenant);
             });
+        }
+    }
+
+    /// Wakes who waits for something in this tenant. Whoever was refused before now is known to wait, or is being
+    /// looked at and will be again.
+    pub(super) fn wake_waiting(&self, tenant: &ObjectId) {
+        let waiting = Link::WaitsIn(tenant.clone());
+        for (kind, id) in self.view.index().with(&waiting) {
+            self.queues.wake(*kind, id);
         }
     }
 }

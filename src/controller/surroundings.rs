@@ -140,12 +140,7 @@ impl View {
 
     /// That the plan has no seat for one more, as far as status tells of those that there are.
     fn full(&self, kind: claim::Kind, home: &Home) -> Option<Problem> {
-        let counted = match kind {
-            claim::Kind::User => Counted::Users,
-            claim::Kind::Namespace => Counted::Namespaces,
-            claim::Kind::Role => Counted::Roles,
-            claim::Kind::Tenant => return None,
-        };
+        let counted = Counted::of(kind)?;
         let limit = home.limits().of(counted)?;
         let is_full = u64::try_from(self.stored_members(kind, &home.id)).ok()? >= limit;
         is_full.then(|| store::Error::LimitReached { counted, limit }.into())

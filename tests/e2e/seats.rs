@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use keyreeve::api::{Role, User};
+use keyreeve::api::{Namespace, Role, User};
 use serde_json::{Value, json};
 
 use crate::support::{Conditions, Operator, Space, named};
@@ -83,16 +83,30 @@ async fn who_had_a_seat_has_it_again_after_a_restore_of_the_store() {
 async fn a_restart_says_nothing_new_to_those_who_wait() {
     let space = Space::new("seats-restart").await;
     let operator = Operator::start(&space);
-    acme_with(&space, json!({"maxUsers": 1})).await;
-    space.made::<User>("ada", json!({})).await;
-    space.in_acme::<User>("bob", json!({})).await;
-    let before = space.stalls::<User>("bob", "QuotaExceeded").await;
+    acme_with(&space, json!({"maxUsers": 9, "maxRoles": 2, "maxNamespaces": 1})).await;
+    space.made::<User>("ada", json!({"email": "ada@example.com"})).await;
+    space.made::<User>("eve", json!({})).await;
+    space.made::<Role>("clerk", json!({})).await;
+    // There are seats for both, and something else is wrong.
+    space.in_acme::<User>("bob", json!({"email": "ada@example.com"})).await;
+    space.in_acme::<Role>("double", json!({"name": "clerk"})).await;
+    let user = space.stalls::<User>("bob", "Conflict").await;
+    let role = space.stalls::<Role>("double", "Conflict").await;
+    // And for this one there is none.
+    space.made::<Namespace>("sales", json!({})).await;
+    space.in_acme::<Namespace>("stock", json!({})).await;
+    let namespace = space.stalls::<Namespace>("stock", "QuotaExceeded").await;
     operator.kill();
     let operator = Operator::start(&space);
-    space.look_again::<User>("ada").await;
-    let after = space.look_again::<User>("bob").await;
+    for known in ["ada", "eve"] {
+        space.look_again::<User>(known).await;
+    }
     let conditions = |user: User| user.status.unwrap().conditions;
-    assert_eq!(conditions(before), conditions(after));
+    assert_eq!(conditions(user), conditions(space.look_again::<User>("bob").await));
+    let again = space.look_again::<Namespace>("stock").await;
+    assert_eq!(namespace.status.unwrap().conditions, again.status.unwrap().conditions);
+    let again = space.look_again::<Role>("double").await;
+    assert_eq!(role.status.unwrap().conditions, again.status.unwrap().conditions);
     assert!(!operator.log().contains("SeatsReserved"));
 }
 

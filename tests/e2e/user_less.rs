@@ -1,6 +1,7 @@
 //! Less right gets through, whatever else is wrong with a User: the login switched off, and roles taken.
 
-use keyreeve::api::{Role, User};
+use keyreeve::api::{Role, TenantProfile, User};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::support::{Conditions, Member as _, Operator, Space, named};
@@ -11,7 +12,6 @@ fn wrongs() -> Vec<(&'static str, Value)> {
         ("Conflict", json!({"email": "bob@example.com"})),
         ("InvalidSpec", json!({"claims": {"a": "x".repeat(40_000)}})),
         ("TenantMismatch", json!({"roles": named(&["clerk", "of-another"])})),
-        ("PasswordSecretMissing", json!({"password": {"secretKeyRef": {"name": "later"}}})),
     ]
 }
 
@@ -89,4 +89,30 @@ async fn an_address_that_only_the_store_knows_to_be_taken_is_named_with_its_fiel
         ada.message(),
         "spec.email: another user of the tenant has this email address: choose another one"
     );
+}
+
+/// The operator may have died, or been refused, between the store and status.
+#[tokio::test]
+async fn status_tells_what_was_taken_also_where_it_was_not_told_at_once() {
+    let space = Space::new("less-status").await;
+    let _operator = Operator::start(&space);
+    let plan = |has: bool| json!({"planDetails": {"userManagement": has}});
+    let mut profile = plan(true);
+    profile["keystore"] = json!({"algorithm": "ES256"});
+    space.make_profile("small", profile).await;
+    space.made_tenant("acme", json!({"profileRef": {"name": "small"}})).await;
+    space.made::<User>("ada", json!({})).await;
+    space.merge::<TenantProfile>("small", json!({"spec": plan(false)})).await;
+    space.stalls::<User>("ada", "NotInPlan").await;
+    space.change::<User>("ada", json!({"enabled": false})).await;
+    let shut_out = |user: &User| {
+        user.has_reason("NotInPlan") && user.status.as_ref().unwrap().enabled == Some(false)
+    };
+    space.see("ada", "shut out", shut_out).await;
+
+    let untrue = Patch::Merge(json!({"status": {"enabled": true}}));
+    let users = space.api::<User>();
+    users.patch_status("ada", &PatchParams::default(), &untrue).await.unwrap();
+    space.look_again::<User>("ada").await;
+    space.see("ada", "shut out", shut_out).await;
 }

@@ -31,13 +31,13 @@ impl User {
         let Some(there) = found.user_state() else { return Err(problem) };
         let roles = self.roles_kept(there, (id, home), found, context);
         let state = less(there, self.spec.enabled, roles);
-        if state == *there {
-            return Err(problem);
+        if state != *there {
+            // What the rest would have been remembered for did not come.
+            let memo = found.record.as_ref().map(|record| Memo::read(&record.memo));
+            found.memo = memo.unwrap_or_default();
+            found.apply(State::User(state.clone()), context).await?;
         }
-        // What the rest would have been remembered for did not come.
-        found.memo =
-            found.record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
-        found.apply(State::User(state.clone()), context).await?;
+        // Also where nothing was taken: status may not have been told what an earlier look took.
         Ok(Outcome {
             status: report(&state, &PasswordOutcome::default(), found, home, context),
             verdict: Verdict::NotReady(problem),

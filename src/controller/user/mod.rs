@@ -27,7 +27,7 @@ use super::{
 use crate::{
     api::{ReferrerKind, User},
     policy::{
-        Problem, Reason,
+        Class, Problem, Reason,
         claim::{self, Mark},
         email, own_rules, username,
     },
@@ -127,8 +127,13 @@ impl Controlled for User {
     ) -> Result<Outcome, Problem> {
         // Resolve.
         let wrong = broken.or_else(|| own_rules::user(&self.spec, &id.name).err());
-        let instead = |problem| wrong.clone().unwrap_or(problem);
+        let instead = |problem: Problem| match &wrong {
+            // What passes by itself is tried again soon: what takes rights away may be waiting behind it.
+            Some(wrong) if problem.class != Class::Transient => wrong.clone(),
+            _ => problem,
+        };
         let (key, home) = self.place(id, context).await.map_err(instead)?;
+        let wrong = wrong.clone().or_else(|| home.has_users().err());
         let found = Found::of(self, id, (&key, &home), context).await.map_err(instead)?;
         let mut found = match found {
             Ok(found) => found,
@@ -180,7 +185,6 @@ impl User {
         context: &Context,
     ) -> Result<Outcome, Problem> {
         // Decide.
-        home.has_users()?;
         let decided = self.decide(id, key, home, found, context).await?;
 
         // Apply.
@@ -220,6 +224,7 @@ impl User {
         if is_new && let Some(problem) = password.problem {
             return Err(problem);
         }
+        found.is_its_turn::<Self>(id, context)?;
         let (state, memo) = self.desired(key, found, roles, &password)?;
         Ok(Decided { state, memo, password, missing })
     }
@@ -236,7 +241,7 @@ impl User {
         let held = found.user_state().and_then(|there| there.roles.clone()).unwrap_or_default();
         let list = RoleList { field: ROLES_FIELD, references, held: &held };
         let (roles, missing) = list.resolve(id, home, context).await?;
-        let (roles, reserved) = self.leave_seats((id, home), &held, roles, context).await;
+        let (roles, reserved) = self.leave_seats(home, id, &held, roles, context).await;
         Ok((Some(roles), first_to_mend([missing, reserved])))
     }
 

@@ -67,11 +67,12 @@ fn no_seat(full: Error, refused: &[RoleName]) -> Problem {
 }
 
 impl User {
-    /// Leaves the seats of administrators to those who had one before the operator started: of these roles the
-    /// user gets now only those that it had, while others are still to come back.
+    /// Leaves the seats of administrators to those who had one before the operator started: of the
+    /// roles that would make it one the user gets now only those that it had, while others are still to come back.
     pub(super) async fn leave_seats(
         &self,
-        (id, home): (&ObjectId, &Home),
+        home: &Home,
+        id: &ObjectId,
         held: &[RoleName],
         wanted: Vec<RoleName>,
         context: &Context,
@@ -88,8 +89,10 @@ impl User {
             return (wanted, None);
         }
         let had = context.returning.roles_of(id);
-        let (had, new): (Vec<_>, Vec<_>) =
-            wanted.into_iter().partition(|role| held.contains(role) || had.contains(role));
+        let ruling = context.view.administrator_role_names(home, context);
+        let (had, new): (Vec<_>, Vec<_>) = wanted
+            .into_iter()
+            .partition(|role| held.contains(role) || had.contains(role) || !ruling.contains(role));
         (had, (!new.is_empty()).then_some(problem))
     }
 }
