@@ -54,6 +54,7 @@ trap 'total $?' EXIT
 need_rust
 tools_controlplane
 tools_helm
+tools_postgres
 tools_podman
 step "Building Keyreeve and its tests" "about 3 minutes" build
 if [ $# = 0 ]; then

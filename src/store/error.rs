@@ -1,10 +1,10 @@
 //! What can go wrong with a store, and what is to be done about it.
 
-use super::Counted;
+use super::{Counted, sql::AddressError};
 use crate::policy::{Class, Problem, Reason};
 
 /// A call to a store failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The store is away, locked, full, read-only or too slow: it will be tried again.
     #[error("the store cannot be reached: {0}")]
@@ -32,6 +32,11 @@ pub enum Error {
     /// The store refuses this state, and will refuse it again.
     #[error("the store refuses it: {0}")]
     Refused(String),
+    /// Another operator has opened the store for writing after this one, which writes no more.
+    #[error(
+        "another operator has taken this store over, and this one writes no more: stop one of the two; the other goes on when it is restarted"
+    )]
+    TakenOver,
 }
 
 impl Error {
@@ -45,7 +50,10 @@ impl Error {
             // What is missing was there for all that is known, so nothing tells of its coming.
             Self::Unavailable(_) | Self::Raced | Self::Missing(_) => Class::Transient,
             // When a seat or a name becomes free, whoever waits for it is woken.
-            Self::Refused(_) | Self::Taken(_) | Self::LimitReached { .. } => Class::Terminal,
+            // Nor is there anything to try again for one that has lost the store: two operators must not take it from each other in turns.
+            Self::Refused(_) | Self::Taken(_) | Self::LimitReached { .. } | Self::TakenOver => {
+                Class::Terminal
+            }
         }
     }
 
@@ -59,6 +67,7 @@ impl Error {
             Self::Taken(_) => Reason::Conflict,
             Self::LimitReached { .. } => Reason::QuotaExceeded,
             Self::Refused(_) => Reason::RefusedByStore,
+            Self::TakenOver => Reason::StoreTakenOver,
         }
     }
 }
@@ -74,12 +83,40 @@ impl From<Error> for Problem {
 pub enum OpenError {
     /// The URL is of no known form.
     #[error(
-        "--store {0:?} is not a store: use sqlite:PATH, such as sqlite:/var/lib/keyreeve/keyreeve.db"
+        "--store {0:?} is not a store: use sqlite:PATH, such as sqlite:/var/lib/keyreeve/keyreeve.db, or postgres://HOST/DATABASE"
     )]
     Url(String),
+    /// The URL of a PostgreSQL database cannot be used.
+    #[error("--store: {0}")]
+    Address(#[from] AddressError),
     /// The backend is known but not part of this build.
-    #[error("--store {0:?}: this kind of store is not available in this version; use sqlite:PATH")]
+    #[error(
+        "--store {0:?}: this kind of store is not available in this version; use sqlite:PATH or postgres://HOST/DATABASE"
+    )]
     NotAvailable(String),
+    /// A file with credentials cannot be read.
+    #[error("{0}")]
+    Credentials(String),
+    /// The database does not answer, or not now: it may soon.
+    #[error("the store {store} cannot be reached: {cause}. {hint}")]
+    Away {
+        /// Where it is.
+        store: String,
+        /// What went wrong.
+        cause: String,
+        /// What to do next.
+        hint: &'static str,
+    },
+    /// The database cannot be a store as it is.
+    #[error("the store {store} cannot be used: {cause}. {hint}")]
+    Database {
+        /// Where it is.
+        store: String,
+        /// What is wrong.
+        cause: String,
+        /// What to do next.
+        hint: &'static str,
+    },
     /// The file cannot be opened or made.
     #[error("the store {path} cannot be opened: {cause}. {hint}")]
     File {
@@ -112,11 +149,11 @@ pub enum OpenError {
     },
     /// A newer keyreeve has migrated the database.
     #[error(
-        "the store {path} was written by a newer keyreeve (schema {found}, this one knows up to {known}): run that version or a later one"
+        "the store {store} was written by a newer keyreeve (schema {found}, this one knows up to {known}): run that version or a later one"
     )]
     Newer {
-        /// The file.
-        path: String,
+        /// Where it is.
+        store: String,
         /// Its schema's version.
         found: i64,
         /// The newest schema that this version knows.

@@ -15,11 +15,13 @@ use zeroize::Zeroizing;
 
 #[cfg(test)]
 pub(crate) mod conformance;
+mod credentials;
 mod error;
 mod model;
 pub mod sql;
 mod url;
 
+pub use credentials::{Credentials, Source};
 pub use error::{Error, OpenError};
 
 pub use model::{
@@ -72,6 +74,12 @@ pub trait Store: Send + Sync {
 
     /// Counts who and what is in a tenant. Reads only.
     async fn census(&self, tenant: &str) -> Result<Census, Error>;
+
+    /// Done when another operator has taken the store over, so that this one must not go on. Where a
+    /// store can be used by one operator at a time only, that never comes.
+    async fn taken_over(&self) {
+        std::future::pending().await
+    }
 }
 
 /// Who is in a tenant.
@@ -85,10 +93,13 @@ pub struct Census {
     pub administrator: Option<String>,
 }
 
-/// Opens the store that a URL names.
-pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, OpenError> {
+/// Opens the store that a URL names; what needs no credentials looks at none.
+pub async fn open(url: &StoreUrl, credentials: &Credentials) -> Result<Arc<dyn Store>, OpenError> {
     match url {
-        StoreUrl::Sqlite(path) => Ok(Arc::new(sql::SqliteStore::open(path).await?)),
+        StoreUrl::Sqlite(path) => Ok(Arc::new(sql::SqlStore::open_sqlite(path).await?)),
+        StoreUrl::Postgres(address) => {
+            Ok(Arc::new(sql::SqlStore::open_postgres(address, credentials).await?))
+        }
     }
 }
 

@@ -1,14 +1,16 @@
-//! Which store: one URL, `sqlite:PATH`, later `postgres://…` and `keycloak+https://…`.
+//! Which store: one URL, `sqlite:PATH` or `postgres://…`, later `keycloak+https://…`.
 
 use std::{path::PathBuf, str::FromStr};
 
-use super::OpenError;
+use super::{OpenError, sql::Address};
 
 /// The store that `--store` names. It carries no credentials: they come from the environment or from files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Box<Address>),
 }
 
 impl FromStr for StoreUrl {
@@ -19,7 +21,8 @@ impl FromStr for StoreUrl {
             Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
-            Some(("postgres" | "postgresql" | "keycloak+http" | "keycloak+https", _)) => {
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(Box::new(url.parse()?))),
+            Some(("keycloak+http" | "keycloak+https", _)) => {
                 // Credentials may stand in the part that is cut off.
                 Err(OpenError::NotAvailable(url.split(':').next().unwrap_or_default().into()))
             }
@@ -44,7 +47,11 @@ mod tests {
         for url in ["", "sqlite", "sqlite:", "mysql://x", "/var/lib/k.db"] {
             assert!(matches!(url.parse::<StoreUrl>(), Err(OpenError::Url(_))), "{url}");
         }
-        let error = "postgres://me:secret@db/x".parse::<StoreUrl>().unwrap_err().to_string();
-        assert!(!error.contains("secret"), "{error}");
+        for url in
+            ["postgres://me:secret@db/x", "keycloak+https://me:secret@sso", "x://me:secret@db"]
+        {
+            let error = url.parse::<StoreUrl>().unwrap_err().to_string();
+            assert!(error.contains("--store") && !error.contains("secret"), "{error}");
+        }
     }
 }

@@ -4,9 +4,8 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use sqlx::{Row as _, sqlite::SqliteRow};
 
-use super::table::{Column, Form};
+use super::table::Form;
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,25 +26,6 @@ impl Cell {
     /// A value as canonical JSON.
     pub(super) fn json(value: &impl Serialize) -> Self {
         Self::Text(canonical(value))
-    }
-
-    /// Reads a column of a row.
-    pub(super) fn of(row: &SqliteRow, column: &Column) -> Self {
-        match column.form {
-            Form::Text | Form::Json => {
-                row.try_get::<Option<String>, _>(column.name).map_or(Self::Odd, |text| match text {
-                    Some(text) => Self::Text(text),
-                    None => Self::Null,
-                })
-            }
-            // As a number, because SQLite has no BOOLEAN and another hand may have written 2.
-            Form::Flag => match row.try_get::<Option<i64>, _>(column.name) {
-                Ok(None) => Self::Null,
-                Ok(Some(0)) => Self::Flag(false),
-                Ok(Some(1)) => Self::Flag(true),
-                _ => Self::Odd,
-            },
-        }
     }
 
     /// The text, if it is one.

@@ -1,8 +1,6 @@
 //! Who and what is in a tenant: counted, not listed.
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
-
-use super::table::Table;
+use super::{table::Table, tx::Tx};
 use crate::store::{Census, Counted, Counts, Error, Kind};
 
 /// The beginning of a statement: `administrators` are the users of tenant `$1` who hold an
@@ -24,20 +22,17 @@ const ADMINISTRATORS: &str = "
     )";
 
 /// Counts what is in a tenant, and finds its first administrator.
-pub(super) async fn take(conn: &mut SqliteConnection, tenant: &str) -> Result<Census, Error> {
-    let users =
-        number(conn, tenant, "SELECT count(*) FROM users WHERE tenant_id = $1".into()).await?;
-    let administrator = format!("{ADMINISTRATORS} SELECT min(username) FROM administrators");
-    let administrator = sqlx::query_scalar(AssertSqlSafe(administrator))
-        .bind(tenant.to_owned())
-        .fetch_one(&mut *conn)
-        .await?;
-    Ok(Census { users, counts: count(conn, tenant, &Counted::ALL).await?, administrator })
+pub(super) async fn take(tx: &mut Tx<'_>, tenant: &str) -> Result<Census, Error> {
+    let users = "SELECT count(*) AS number FROM users WHERE tenant_id = $1";
+    let users = number(tx, tenant, users.into()).await?;
+    let first = format!("{ADMINISTRATORS} SELECT min(username) AS first FROM administrators");
+    let administrator = tx.row(first, &[tenant.into()]).await?.and_then(|row| row.text("first"));
+    Ok(Census { users, counts: count(tx, tenant, &Counted::ALL).await?, administrator })
 }
 
 /// Counts these in a tenant, of each what carries a mark; the others are 0.
 pub(super) async fn count(
-    conn: &mut SqliteConnection,
+    tx: &mut Tx<'_>,
     tenant: &str,
     counted: &[Counted],
 ) -> Result<Counts, Error> {
@@ -49,25 +44,23 @@ pub(super) async fn count(
             Counted::Roles => (&mut counts.roles, marked(Kind::Role)),
             Counted::Administrators => (&mut counts.administrators, marked_administrators()),
         };
-        *count = number(conn, tenant, sql).await?;
+        *count = number(tx, tenant, sql).await?;
     }
     Ok(counts)
 }
 
 fn marked(kind: Kind) -> String {
-    format!("SELECT count(mark_owner) FROM {} WHERE tenant_id = $1", Table::of(kind).name)
+    format!("SELECT count(mark_owner) AS number FROM {} WHERE tenant_id = $1", Table::of(kind).name)
 }
 
 fn marked_administrators() -> String {
     format!(
-        "{ADMINISTRATORS} SELECT count(mark_owner) FROM users \
+        "{ADMINISTRATORS} SELECT count(mark_owner) AS number FROM users \
          WHERE tenant_id = $1 AND username IN (SELECT username FROM administrators)"
     )
 }
 
 /// The number that a statement about a tenant counts.
-async fn number(conn: &mut SqliteConnection, tenant: &str, sql: String) -> Result<u64, Error> {
-    let number: i64 =
-        sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant.to_owned()).fetch_one(conn).await?;
-    Ok(u64::try_from(number).unwrap_or_default())
+async fn number(tx: &mut Tx<'_>, tenant: &str, sql: String) -> Result<u64, Error> {
+    Ok(tx.row(sql, &[tenant.into()]).await?.map_or(0, |row| row.number("number")))
 }

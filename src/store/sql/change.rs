@@ -1,8 +1,6 @@
 //! One change: a state to reach, compared with what is there, and written.
 
-use sqlx::SqliteConnection;
-
-use super::{census, emails, limits, passwords, relations, row::Row, table, table::Table};
+use super::{census, emails, limits, passwords, relations, row::Row, table, table::Table, tx::Tx};
 use crate::store::{Applied, Desired, Error, Expected, Key, NewPassword, RoleName, State};
 
 /// A state to reach, as a row.
@@ -30,16 +28,12 @@ impl<'a> Change<'a> {
     }
 
     /// Compares it with what is there, and checks that it can be made.
-    pub(super) async fn find(
-        &self,
-        conn: &mut SqliteConnection,
-        expected: &Expected,
-    ) -> Result<Found, Error> {
-        let row = Row::read(&mut *conn, &self.key).await?;
+    pub(super) async fn find(&self, tx: &mut Tx<'_>, expected: &Expected) -> Result<Found, Error> {
+        let row = Row::read(tx, &self.key).await?;
         if !Row::is_expected(row.as_ref(), expected) {
             return Err(Error::Raced);
         }
-        relations::check(conn, &self.key, &self.row.held).await?;
+        relations::check(tx, &self.key, &self.row.held).await?;
         Ok(self.compared_with(row))
     }
 
@@ -60,40 +54,36 @@ impl<'a> Change<'a> {
     }
 
     /// Writes it, unless it would go beyond a limit.
-    pub(super) async fn make(
-        &self,
-        conn: &mut SqliteConnection,
-        found: &Found,
-    ) -> Result<(), Error> {
+    pub(super) async fn make(&self, tx: &mut Tx<'_>, found: &Found) -> Result<(), Error> {
         if found.is_unchanged() {
             return Ok(());
         }
         let counted = limits::raised(self, found);
-        let before = census::count(conn, self.key.tenant(), &counted).await?;
-        self.write(conn, found).await?;
-        let after = census::count(conn, self.key.tenant(), &counted).await?;
+        let before = census::count(tx, self.key.tenant(), &counted).await?;
+        self.write(tx, found).await?;
+        let after = census::count(tx, self.key.tenant(), &counted).await?;
         match before.exceeded(&after, &self.desired.limits) {
             Some((counted, limit)) => Err(Error::LimitReached { counted, limit }),
             None => Ok(()),
         }
     }
 
-    async fn write(&self, conn: &mut SqliteConnection, found: &Found) -> Result<(), Error> {
+    async fn write(&self, tx: &mut Tx<'_>, found: &Found) -> Result<(), Error> {
         if let State::User(user) = &self.desired.state
             && found.changes("email_key")
         {
-            emails::check(conn, user).await?;
+            emails::check(tx, user).await?;
         }
-        self.row.write(&mut *conn, &self.key, found.row.is_some()).await?;
+        self.row.write(tx, &self.key, found.row.is_some()).await?;
         let table = Table::of(self.key.kind());
         if let Some(relation) = &table.relation
             && self.roles_managed
         {
             let roles = (found.held(), &*self.row.held);
-            relations::write(&mut *conn, table, relation, &self.key, roles).await?;
+            relations::write(tx, table, relation, &self.key, roles).await?;
         }
         if let Some(password) = self.password() {
-            passwords::set(conn, &self.key, password).await?;
+            passwords::set(tx, &self.key, password).await?;
         }
         Ok(())
     }

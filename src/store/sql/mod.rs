@@ -1,55 +1,79 @@
-//! The SQL store: an embedded SQLite file.
+//! The SQL stores: an embedded SQLite file, and PostgreSQL, by the same statements on the same schema.
 //!
-//! One writer, in write-ahead mode with full synchronisation, so that what was
-//! applied is on the disk; readers, the identity provider among them, are never
-//! blocked. The statements are standard SQL, and schema and migrations are
-//! meant for PostgreSQL too. What identity providers may rely on are the views
-//! `v1_*` (docs/store-schema.md).
+//! What was applied is on the disk; readers, the identity provider among them, are never blocked.
+//! What identity providers may rely on are the views `v1_*` (docs/store-schema.md).
 //!
-//! From the file to the state: `file` and `open`, then `row` with its `cell`s,
-//! `relations` between rows, and one file a kind with its `table`. A `change` writes
-//! a row and what is beside it: `passwords`; `emails` and `limits` may hold it back.
+//! From the state to the database: one file a kind with its `table`, `row` with its `cell`s, and
+//! `relations` between rows. A `change` writes a row and what is beside it: `passwords`; `emails`
+//! and `limits` may hold it back. `writes` collects changes of many callers into few transactions.
+//! A transaction is a [`tx::Tx`], whichever database it is on; the `engine` begins it, which is
+//! `sqlite` or `postgres`. Both have the schema of `migrations`.
 
 mod cell;
 mod census;
 mod change;
 mod emails;
-mod errors;
-mod file;
+mod engine;
+mod explained;
+mod identity;
 mod limits;
+mod migrations;
 mod namespaces;
-mod open;
 mod passwords;
+mod postgres;
 mod relations;
 mod roles;
 mod row;
+mod sqlite;
 mod table;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod tx;
 mod users;
+mod writes;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, sqlite::SqlitePool};
 use zeroize::Zeroizing;
 
-use self::{change::Change, file::StoreFile, row::Row, table::Table};
+pub use self::postgres::{Address, AddressError};
+use self::{
+    change::Change,
+    engine::Engine,
+    row::Row,
+    tx::Tx,
+    writes::{BATCH, Write, Writes, Written},
+};
 use super::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
 use crate::policy::Support;
 
-/// An identity store in a SQLite file.
-pub struct SqliteStore {
-    file: StoreFile,
-    writer: SqlitePool,
-    readers: SqlitePool,
+/// An identity store in a SQL database.
+pub struct SqlStore {
+    engine: Engine,
+    writes: Writes,
     id: String,
 }
 
+impl SqlStore {
+    fn new(engine: Engine, id: String) -> Self {
+        let writes = Writes::new(engine.writers(), BATCH);
+        Self { engine, writes, id }
+    }
+
+    /// Writes so many changes in one transaction at most, instead of as many as is good for it:
+    /// for benchmarks.
+    #[must_use]
+    pub fn with_batches_of(mut self, writes: usize) -> Self {
+        self.writes = Writes::new(self.engine.writers(), writes);
+        self
+    }
+}
+
 #[async_trait]
-impl Store for SqliteStore {
+impl Store for SqlStore {
     fn kind(&self) -> &'static str {
-        "sqlite"
+        self.engine.kind()
     }
 
     fn id(&self) -> &str {
@@ -61,9 +85,7 @@ impl Store for SqliteStore {
     }
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {
-        self.file.check()?;
-        // A transaction, so that the row and its roles are of one moment.
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.engine.read().await?;
         let record = match Row::read(&mut tx, key).await? {
             Some(row) => Some(row.record(&mut tx, key).await?),
             None => None,
@@ -77,55 +99,42 @@ impl Store for SqliteStore {
         key: &Key,
         number: usize,
     ) -> Result<Vec<Zeroizing<String>>, Error> {
-        self.file.check()?;
-        passwords::last(&mut *self.readers.acquire().await?, key, number).await
+        let mut tx = self.engine.read().await?;
+        let last = passwords::last(&mut tx, key, number).await?;
+        tx.rollback().await?;
+        Ok(last)
     }
 
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error> {
-        self.file.check()?;
-        let change = Change::of(desired);
         // What is as desired needs no lock; so is it most of the time.
-        let mut tx = self.readers.begin().await?;
-        let found = change.find(&mut tx, expected).await?;
+        let mut tx: Tx<'_> = self.engine.read().await?;
+        let found = Change::of(desired).find(&mut tx, expected).await?;
         tx.rollback().await?;
         if found.is_unchanged() {
             return Ok(Applied::Unchanged);
         }
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let found = change.find(&mut tx, expected).await?;
-        change.make(&mut tx, &found).await?;
-        tx.commit().await?;
-        self.file.check()?;
-        Ok(found.applied())
+        let write = Write::Apply(Box::new(desired.clone()), expected.clone());
+        match self.writes.make(&self.engine, write).await? {
+            Written::Applied(applied) => Ok(applied),
+            Written::Deleted(_) => Err(Error::Raced),
+        }
     }
 
     async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error> {
-        self.file.check()?;
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        match Row::read(&mut tx, key).await? {
-            None => return Ok(Deleted::NotThere),
-            Some(row) if row.mark.as_ref() != Some(mark) => return Ok(Deleted::NotOurs(row.mark)),
-            Some(_) => {}
+        match self.writes.make(&self.engine, Write::Delete(key.clone(), mark.clone())).await? {
+            Written::Deleted(deleted) => Ok(deleted),
+            Written::Applied(_) => Err(Error::Raced),
         }
-        // Foreign keys take with it what is in it, and a role from its holders.
-        let table = Table::of(key.kind());
-        let sql = format!("DELETE FROM {} WHERE {}", table.name, row::conditions(table.key, 1));
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in table::key_values(key) {
-            query = query.bind(value);
-        }
-        query.execute(&mut *tx).await?;
-        tx.commit().await?;
-        self.file.check()?;
-        Ok(Deleted::Removed)
     }
 
     async fn census(&self, tenant: &str) -> Result<Census, Error> {
-        self.file.check()?;
-        // A transaction, so that all is of one moment.
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.engine.read().await?;
         let census = census::take(&mut tx, tenant).await?;
         tx.rollback().await?;
         Ok(census)
+    }
+
+    async fn taken_over(&self) {
+        self.engine.taken_over().await;
     }
 }

@@ -1,13 +1,17 @@
 //! Which roles a user holds and a role contains. Only roles that carry a mark
 //! are read and written here; rows that speak of roles made by hand stay as they are.
 
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
-
 use super::{
     row::conditions,
     table::{Relation, Table, key_values},
+    tx::{Tx, Value},
 };
 use crate::store::{Error, Key, RoleName};
+
+/// The key's values as parameters.
+fn parameters(key: &[String]) -> Vec<Value<'_>> {
+    key.iter().map(Value::from).collect()
+}
 
 /// The columns of the holder's key in the table of the relation: those of its own table.
 fn holder(table: &Table) -> String {
@@ -16,7 +20,7 @@ fn holder(table: &Table) -> String {
 
 /// The marked roles that the row under this key holds or contains, sorted.
 pub(super) async fn held(
-    conn: &mut SqliteConnection,
+    tx: &mut Tx<'_>,
     table: &Table,
     relation: &Relation,
     key: &Key,
@@ -31,14 +35,10 @@ pub(super) async fn held(
         relation.table,
         conditions(&holder, 1),
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql));
-    for value in key_values(key) {
-        query = query.bind(value);
-    }
     let mut roles = Vec::new();
-    for row in query.fetch_all(conn).await? {
+    for row in tx.rows(sql, &parameters(&key_values(key))).await? {
         // A name that is no text is not one that we wrote.
-        if let (Ok(namespace), Ok(name)) = (row.try_get::<String, _>(0), row.try_get(1)) {
+        if let (Some(namespace), Some(name)) = (row.text("namespace"), row.text("name")) {
             roles.push(RoleName { namespace: Some(namespace).filter(|n| !n.is_empty()), name });
         }
     }
@@ -48,7 +48,7 @@ pub(super) async fn held(
 
 /// Takes and gives roles, so that the row under this key holds `wanted` instead of `held`.
 pub(super) async fn write(
-    conn: &mut SqliteConnection,
+    tx: &mut Tx<'_>,
     table: &Table,
     relation: &Relation,
     key: &Key,
@@ -72,66 +72,46 @@ pub(super) async fn write(
     let taken = held.iter().filter(|role| !wanted.contains(role)).map(|role| (&delete, role));
     let given = wanted.iter().filter(|role| !held.contains(role)).map(|role| (&insert, role));
     for (sql, role) in taken.chain(given) {
-        let mut query = sqlx::query(AssertSqlSafe(sql.clone()));
-        for value in key_values(key) {
-            query = query.bind(value);
-        }
-        query
-            .bind(role.namespace.clone().unwrap_or_default())
-            .bind(role.name.clone())
-            .execute(&mut *conn)
-            .await?;
+        let holder = key_values(key);
+        let mut values = parameters(&holder);
+        values.push(role.namespace.as_deref().unwrap_or_default().into());
+        values.push((&role.name).into());
+        tx.execute(sql, &values).await?;
     }
     Ok(())
 }
 
 /// Whether there is a role of this name that carries a mark.
 pub(super) async fn is_marked(
-    conn: &mut SqliteConnection,
+    tx: &mut Tx<'_>,
     tenant: &str,
     role: &RoleName,
 ) -> Result<bool, Error> {
-    let row = sqlx::query(
-        "SELECT 1 FROM roles WHERE tenant_id = $1 AND namespace = $2 AND name = $3 AND mark_owner IS NOT NULL",
-    )
-    .bind(tenant.to_owned())
-    .bind(role.namespace.clone().unwrap_or_default())
-    .bind(role.name.clone())
-    .fetch_optional(conn)
-    .await?;
+    let sql = "SELECT 1 FROM roles WHERE tenant_id = $1 AND namespace = $2 AND name = $3 AND mark_owner IS NOT NULL";
+    let namespace = role.namespace.as_deref().unwrap_or_default();
+    let row = tx.row(sql, &[tenant.into(), namespace.into(), (&role.name).into()]).await?;
     Ok(row.is_some())
 }
 
 /// Checks that all that a state refers to is there.
-pub(super) async fn check(
-    conn: &mut SqliteConnection,
-    key: &Key,
-    roles: &[RoleName],
-) -> Result<(), Error> {
+pub(super) async fn check(tx: &mut Tx<'_>, key: &Key, roles: &[RoleName]) -> Result<(), Error> {
     let tenant = key.tenant();
     if !matches!(key, Key::Tenant { .. }) {
-        let found = sqlx::query("SELECT 1 FROM tenants WHERE tenant_id = $1")
-            .bind(tenant.to_owned())
-            .fetch_optional(&mut *conn)
-            .await?;
-        if found.is_none() {
+        let sql = "SELECT 1 FROM tenants WHERE tenant_id = $1";
+        if tx.row(sql, &[tenant.into()]).await?.is_none() {
             return Err(Error::Missing(format!("the tenant {tenant}")));
         }
     }
     if let Key::Role { role: RoleName { namespace: Some(namespace), .. }, .. } = key {
-        let found = sqlx::query("SELECT 1 FROM namespaces WHERE tenant_id = $1 AND name = $2")
-            .bind(tenant.to_owned())
-            .bind(namespace.clone())
-            .fetch_optional(&mut *conn)
-            .await?;
-        if found.is_none() {
+        let sql = "SELECT 1 FROM namespaces WHERE tenant_id = $1 AND name = $2";
+        if tx.row(sql, &[tenant.into(), namespace.into()]).await?.is_none() {
             return Err(Error::Missing(format!("the namespace {namespace} of tenant {tenant}")));
         }
     }
     for role in roles {
         // A role made by hand is not one to refer to: it is there for us once a Role adopts it.
         let itself = matches!(key, Key::Role { role: own, .. } if own == role);
-        if !itself && !is_marked(conn, tenant, role).await? {
+        if !itself && !is_marked(tx, tenant, role).await? {
             let place = role.namespace.as_ref().map(|n| format!(" in namespace {n}"));
             return Err(Error::Missing(format!(
                 "the role {}{} of tenant {tenant}",

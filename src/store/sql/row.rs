@@ -10,12 +10,12 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use sqlx::{AssertSqlSafe, Row as _, SqliteConnection, sqlite::SqliteRow};
 
 use super::{
     cell::{Cell, Reader, canonical},
     passwords, relations,
     table::{self, Column, Table},
+    tx::{self, Fetched, Tx},
 };
 use crate::store::{Desired, Error, Expected, Key, Kind, Mark, Record, RoleName};
 
@@ -56,36 +56,34 @@ impl Row {
     }
 
     /// The row under this key.
-    pub(super) async fn read(
-        conn: &mut SqliteConnection,
-        key: &Key,
-    ) -> Result<Option<Self>, Error> {
+    pub(super) async fn read(tx: &mut Tx<'_>, key: &Key) -> Result<Option<Self>, Error> {
         let table = Table::of(key.kind());
-        let sql = format!("SELECT * FROM {} WHERE {}", table.name, conditions(table.key, 1));
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in table::key_values(key) {
-            query = query.bind(value);
-        }
-        let Some(row) = query.fetch_optional(&mut *conn).await? else { return Ok(None) };
+        let columns: Vec<&str> = columns(table).collect();
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {}{}",
+            columns.join(", "),
+            table.name,
+            conditions(table.key, 1),
+            tx.locking(),
+        );
+        let values = table::key_values(key);
+        let values: Vec<tx::Value<'_>> = values.iter().map(Into::into).collect();
+        let Some(row) = tx.row(sql, &values).await? else { return Ok(None) };
         let held = match &table.relation {
-            Some(relation) => relations::held(conn, table, relation, key).await?,
+            Some(relation) => relations::held(tx, table, relation, key).await?,
             None => Vec::new(),
         };
         Ok(Some(Self {
-            cells: table.columns.iter().map(|column| Cell::of(&row, column)).collect(),
+            cells: table.columns.iter().map(|column| row.cell(column)).collect(),
             mark: mark(&row),
-            memo: Cell::of(&row, &Column::json("memo")),
-            digest: Cell::of(&row, &Column::text("digest")),
+            memo: row.cell(&Column::json("memo")),
+            digest: row.cell(&Column::text("digest")),
             held,
         }))
     }
 
     /// What it says, and whether another hand had a part in it.
-    pub(super) async fn record(
-        self,
-        conn: &mut SqliteConnection,
-        key: &Key,
-    ) -> Result<Record, Error> {
+    pub(super) async fn record(self, tx: &mut Tx<'_>, key: &Key) -> Result<Record, Error> {
         let table = Table::of(key.kind());
         let mut reader = Reader::new(&self.cells);
         let state = table::state(key, &mut reader, &self.held);
@@ -95,9 +93,9 @@ impl Row {
             // Never written by an operator: only what cannot be read is not as it should be.
             reader.odd()
         };
-        let drifted = changed || self.regrouped(&mut *conn, key).await?;
+        let drifted = changed || self.regrouped(tx, key).await?;
         // No part of the state: a password changed by another hand is no drift.
-        let credentials = passwords::credentials(conn, key).await?;
+        let credentials = passwords::credentials(tx, key).await?;
         Ok(Record {
             state,
             mark: self.mark,
@@ -109,7 +107,7 @@ impl Row {
 
     /// Whether it holds other marked roles than the operator gave it, but for
     /// those that are gone: a deleted role is taken from its holders.
-    async fn regrouped(&self, conn: &mut SqliteConnection, key: &Key) -> Result<bool, Error> {
+    async fn regrouped(&self, tx: &mut Tx<'_>, key: &Key) -> Result<bool, Error> {
         let table = Table::of(key.kind());
         let managed = table.columns.iter().zip(&self.cells).find_map(|(column, cell)| {
             (table.relation.as_ref()?.managed == column.name).then_some(cell)
@@ -120,7 +118,7 @@ impl Row {
             return Ok(true);
         }
         for role in managed.iter().filter(|role| !self.held.contains(role)) {
-            if relations::is_marked(conn, key.tenant(), role).await? {
+            if relations::is_marked(tx, key.tenant(), role).await? {
                 return Ok(true);
             }
         }
@@ -179,38 +177,35 @@ impl Row {
     /// Inserts it, or writes it over the one that is there.
     pub(super) async fn write(
         &self,
-        conn: &mut SqliteConnection,
+        tx: &mut Tx<'_>,
         key: &Key,
         exists: bool,
     ) -> Result<(), Error> {
         let table = Table::of(key.kind());
-        let columns: Vec<&str> =
-            table.columns.iter().map(|column| column.name).chain(BOOKKEEPING).collect();
+        let columns: Vec<&str> = columns(table).collect();
         let sql = if exists { update(table, &columns) } else { insert(table, &columns) };
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in table::key_values(key) {
-            query = query.bind(value);
-        }
-        for cell in &self.cells {
-            query = match cell {
-                Cell::Flag(flag) => query.bind(*flag),
-                cell => query.bind(cell.as_text().map(String::from)),
-            };
-        }
+        let (key, now) = (table::key_values(key), now());
+        let mut values: Vec<tx::Value<'_>> = key.iter().map(Into::into).collect();
+        values.extend(self.cells.iter().map(tx::Value::from));
         let mark = self.mark.as_ref();
-        query
-            .bind(mark.map(|mark| mark.owner.clone()))
-            .bind(mark.map(|mark| mark.kind.to_string()))
-            .bind(mark.map(|mark| mark.namespace.clone()))
-            .bind(mark.map(|mark| mark.name.clone()))
-            .bind(mark.map(|mark| mark.uid.clone()))
-            .bind(self.memo.as_text().map(String::from))
-            .bind(self.digest.as_text().map(String::from))
-            .bind(now())
-            .execute(&mut *conn)
-            .await?;
-        Ok(())
+        let kind = mark.map(|mark| mark.kind.to_string());
+        values.extend::<[tx::Value<'_>; 8]>([
+            mark.map(|mark| mark.owner.as_str()).into(),
+            kind.as_deref().into(),
+            mark.map(|mark| mark.namespace.as_str()).into(),
+            mark.map(|mark| mark.name.as_str()).into(),
+            mark.map(|mark| mark.uid.as_str()).into(),
+            (&self.memo).into(),
+            (&self.digest).into(),
+            (&now).into(),
+        ]);
+        tx.execute(sql, &values).await
     }
+}
+
+/// The columns of state and bookkeeping. Named, because a later schema may have more.
+fn columns(table: &Table) -> impl Iterator<Item = &'static str> {
+    table.columns.iter().map(|column| column.name).chain(BOOKKEEPING)
 }
 
 /// `INSERT` of key, then columns; `created_at` is the `updated_at`, which is the last.
@@ -244,8 +239,8 @@ pub(super) fn conditions(columns: &[&str], first: usize) -> String {
 }
 
 /// The mark on a row; one that is not whole is none.
-fn mark(row: &SqliteRow) -> Option<Mark> {
-    let text = |column| row.try_get::<Option<String>, _>(column).ok().flatten();
+fn mark(row: &Fetched) -> Option<Mark> {
+    let text = |column| row.text(column);
     Some(Mark {
         owner: text("mark_owner")?,
         kind: serde_json::from_value::<Kind>(Value::String(text("mark_kind")?)).ok()?,

@@ -138,7 +138,7 @@ impl Space {
     /// The test's store before any operator has used it.
     pub async fn new_store(&self) -> Database {
         let url = format!("sqlite:{}", self.store_file().display()).parse().unwrap();
-        drop(keyreeve::store::open(&url).await.unwrap());
+        drop(keyreeve::store::open(&url, &keyreeve::store::Credentials::default()).await.unwrap());
         self.database().await
     }
 

@@ -71,9 +71,12 @@ impl Turned {
         let operator = tokio::spawn(controller::run(
             // As the operator: with the token of the chart's ServiceAccount.
             client(kubeconfig).await,
-            store::open(&format!("sqlite:{}", space.store_file().display()).parse().unwrap())
-                .await
-                .unwrap(),
+            store::open(
+                &format!("sqlite:{}", space.store_file().display()).parse().unwrap(),
+                &store::Credentials::default(),
+            )
+            .await
+            .unwrap(),
             Options {
                 owner: "clock-test/keyreeve-system".into(),
                 watch_namespaces: vec![space.namespace.clone()],

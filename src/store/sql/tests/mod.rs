@@ -1,53 +1,66 @@
-//! The SQLite store against the conformance suite, and what only SQLite has:
-//! its file (`file`), rows that another hand wrote badly (`rows`), passwords that an identity
-//! provider changes (`passwords`), what is counted (`limits`), and its views and the steps to them (`schema`).
+//! The SQL stores against the conformance suite, each with another hand that works on its database,
+//! and what only they have: rows that another hand wrote badly (`rows`), passwords that an identity provider
+//! changes (`passwords`), what is counted (`limits`), views and the steps to them (`schema`), and
+//! writes that are collected (`batches`). What one of the two alone has is in its folder.
 
-mod file;
+mod batches;
 mod limits;
 mod passwords;
+pub(super) mod postgres;
 mod rows;
 mod schema;
+mod sqlite;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use sha2::{Digest as _, Sha256};
-use sqlx::{
-    AssertSqlSafe, Connection, Executor, Row as _, SqliteConnection, sqlite::SqliteConnectOptions,
-};
-use tempfile::TempDir;
-use tokio::sync::Mutex;
+use serde_json::{Value, json};
 
 use super::{
-    SqliteStore,
+    SqlStore,
     table::{Table, key_values},
 };
-use crate::store::{
-    Key, Kind, RoleName, Store,
-    conformance::{Backend, conformance},
-};
+use crate::store::{Key, Kind, RoleName, Store, conformance::Backend};
 
-conformance!(Sqlite);
-
-/// A store in a folder of its own, and a connection of another hand.
-struct Sqlite {
-    folder: TempDir,
-    store: Arc<SqliteStore>,
-    hand: Mutex<SqliteConnection>,
+/// A store of its own, and another hand on its database.
+struct Sql<H> {
+    store: Arc<SqlStore>,
+    hand: H,
 }
 
-impl Sqlite {
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("store.db")
-    }
+/// A hand on a database.
+#[async_trait]
+trait Hand: Sized + Send + Sync {
+    /// How it begins a transaction that writes.
+    const BEGIN: &'static str;
+    /// Expressions of values that do not belong into columns with text.
+    const ODD: &'static [&'static str];
+    /// Expressions of values that do not belong into columns with flags.
+    const ODD_FLAGS: &'static [&'static str];
+    /// Makes the hand write rows that refer to nothing.
+    const WITHOUT_FOREIGN_KEYS: &'static str;
 
+    /// A new store, and a hand on it.
+    async fn start() -> Sql<Self>;
+    /// The same, on a database that the first version made, with what was in it.
+    async fn start_from_0001(rows: &'static str) -> Sql<Self>;
+    /// Runs a statement.
+    async fn sql(&self, sql: &str, values: &[&str]);
+    /// The rows that a query answers: texts.
+    async fn texts(&self, sql: &str, values: &[&str]) -> Vec<Vec<Option<String>>>;
+    /// The columns of all views, as `view.column`.
+    async fn views(&self) -> Vec<String>;
+    /// Something that changes whenever the store writes.
+    async fn fingerprint(&self) -> String;
+    /// Keeps others from writing, and lets them again.
+    async fn lock(&self);
+    async fn unlock(&self);
+}
+
+impl<H: Hand> Sql<H> {
     /// Runs a statement by another hand.
     async fn sql(&self, sql: &str, values: &[&str]) {
-        let mut query = sqlx::query(AssertSqlSafe(sql));
-        for value in values {
-            query = query.bind((*value).to_owned());
-        }
-        query.execute(&mut *self.hand.lock().await).await.unwrap();
+        self.hand.sql(sql, values).await;
     }
 
     /// Runs a statement on the row of a key, whose values come first in the parameters.
@@ -63,17 +76,26 @@ impl Sqlite {
         let table = Table::of(key.kind()).name;
         self.on_row(&format!("UPDATE {table} SET {column} = {expression}"), key).await;
     }
+
+    /// Changes the JSON in a column of the row of a key.
+    async fn set_json(&self, key: &Key, column: &str, change: impl FnOnce(&mut Value)) {
+        let table = Table::of(key.kind());
+        let values = key_values(key);
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let place = super::row::conditions(table.key, 1);
+        let sql = format!("SELECT {column} FROM {} WHERE {place}", table.name);
+        let rows = self.hand.texts(&sql, &values).await;
+        let mut json = serde_json::from_str(rows[0][0].as_deref().unwrap()).unwrap();
+        change(&mut json);
+        let text = json.to_string().replace('\'', "''");
+        self.set(key, column, &format!("'{text}'")).await;
+    }
 }
 
 #[async_trait]
-impl Backend for Sqlite {
+impl<H: Hand> Backend for Sql<H> {
     async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        let store = Arc::new(SqliteStore::open(&path).await.unwrap());
-        let hand = SqliteConnectOptions::new().filename(&path);
-        let hand = Mutex::new(SqliteConnection::connect_with(&hand).await.unwrap());
-        Self { folder, store, hand }
+        H::start().await
     }
 
     fn store(&self) -> Arc<dyn Store> {
@@ -81,15 +103,7 @@ impl Backend for Sqlite {
     }
 
     async fn fingerprint(&self) -> String {
-        let version: i64 = sqlx::query_scalar("PRAGMA data_version")
-            .fetch_one(&mut *self.hand.lock().await)
-            .await
-            .unwrap();
-        let files = ["store.db", "store.db-wal"].map(|name| {
-            let content = std::fs::read(self.folder.path().join(name)).unwrap();
-            (content.len(), Sha256::digest(content))
-        });
-        format!("{version} {files:?}")
+        self.hand.fingerprint().await
     }
 
     async fn add(&self, key: &Key) {
@@ -116,13 +130,23 @@ impl Backend for Sqlite {
     }
 
     async fn edit_nested(&self, key: &Key) {
-        let (column, json) = match key.kind() {
-            Kind::Tenant => ("settings", "json_set(settings, '$.ttl.session', '1s')"),
-            Kind::Role => ("rules", "json_remove(rules, '$[0]')"),
-            Kind::User => ("claims", r#"json_set(claims, '$."a.b".c', 'by another hand')"#),
+        match key.kind() {
+            Kind::Tenant => {
+                self.set_json(key, "settings", |settings| settings["ttl"]["session"] = json!("1s"))
+                    .await;
+            }
+            Kind::Role => {
+                self.set_json(key, "rules", |rules| {
+                    rules.as_array_mut().unwrap().remove(0);
+                })
+                .await;
+            }
+            Kind::User => {
+                let other = json!("by another hand");
+                self.set_json(key, "claims", |claims| claims["a.b"]["c"] = other).await;
+            }
             Kind::Namespace => unreachable!("it has nothing nested"),
-        };
-        self.set(key, column, json).await;
+        }
     }
 
     async fn remove(&self, key: &Key) {
@@ -156,7 +180,7 @@ impl Backend for Sqlite {
         let key = key_values(user);
         let time = "2026-11-22T09:00:00.000Z";
         let statements = schema::example("INSERT INTO user_former_passwords");
-        self.sql("BEGIN IMMEDIATE", &[]).await;
+        self.sql(H::BEGIN, &[]).await;
         for statement in statements.split_terminator(';') {
             self.sql(statement, &[&key[0], &key[1], "argon2id", hash, time]).await;
         }
@@ -167,27 +191,30 @@ impl Backend for Sqlite {
         let view = match holder {
             Key::User { .. } => {
                 "SELECT role_namespace, role_name FROM v1_user_roles \
-                 WHERE tenant_id = $1 AND username = $2 ORDER BY 1, 2"
+                 WHERE tenant_id = $1 AND username = $2"
             }
             _ => {
                 "SELECT role_namespace, role_name FROM v1_role_composites \
-                 WHERE tenant_id = $1 AND COALESCE(namespace, '') = $2 AND name = $3 ORDER BY 1, 2"
+                 WHERE tenant_id = $1 AND COALESCE(namespace, '') = $2 AND name = $3"
             }
         };
-        let mut query = sqlx::query(view);
-        for value in key_values(holder) {
-            query = query.bind(value);
-        }
-        let rows = query.fetch_all(&mut *self.hand.lock().await).await.unwrap();
-        rows.iter().map(|row| RoleName { namespace: row.get(0), name: row.get(1) }).collect()
+        let values = key_values(holder);
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let rows = self.hand.texts(view, &values).await.into_iter().map(|mut row| RoleName {
+            name: row.pop().flatten().unwrap(),
+            namespace: row.pop().flatten(),
+        });
+        let mut held: Vec<RoleName> = rows.collect();
+        held.sort();
+        held
     }
 
     async fn fail(&self) {
-        self.hand.lock().await.execute("BEGIN EXCLUSIVE").await.unwrap();
+        self.hand.lock().await;
     }
 
     async fn heal(&self) {
-        self.hand.lock().await.execute("ROLLBACK").await.unwrap();
+        self.hand.unlock().await;
     }
 }
 
@@ -199,3 +226,28 @@ fn relation(holder: &Key, role: &RoleName) -> (&'static str, Vec<String>) {
     values.push(role.name.clone());
     (table, values)
 }
+
+/// Cases about rows that run against both.
+macro_rules! on_both {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            use crate::store::sql::tests::{Hand, sqlite::SqliteHand};
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case(SqliteHand::start().await).await;
+                }
+            )+
+        }
+        mod on_postgres {
+            use crate::store::sql::tests::{Hand, postgres::PostgresHand};
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case(PostgresHand::start().await).await;
+                }
+            )+
+        }
+    };
+}
+use on_both;

@@ -3,28 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Connection, Executor, Row as _, SqliteConnection, sqlite::SqliteConnectOptions};
-
-use super::{Backend, Sqlite};
+use super::{Hand, Sql, on_both};
 use crate::store::{
     Applied, Desired, Error, Expected, State, Store,
     conformance::samples::{self, desired, narrow, wide},
-    sql::{SqliteStore, open},
 };
+
+on_both!(views_are_documented, rows_of_0001_are_as_they_were);
 
 const DOCUMENTATION: &str = include_str!("../../../../docs/store-schema.md");
 
-#[tokio::test]
-async fn views_are_documented() {
-    let backend = Sqlite::start().await;
-    let rows = sqlx::query(
-        "SELECT view.name, field.name FROM sqlite_master AS view, pragma_table_info(view.name) AS field \
-         WHERE view.type = 'view'",
-    )
-    .fetch_all(&mut *backend.hand.lock().await)
-    .await
-    .unwrap();
-    let is: BTreeSet<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+async fn views_are_documented<H: Hand>(backend: Sql<H>) {
+    let is: BTreeSet<String> = backend.hand.views().await.into_iter().collect();
 
     let mut documented = BTreeSet::new();
     let mut view = String::new();
@@ -34,11 +24,12 @@ async fn views_are_documented() {
         } else if let Some((column, _)) =
             line.strip_prefix("| `").and_then(|line| line.split_once('`'))
         {
-            documented.insert((view.clone(), column.into()));
+            documented.insert(format!("{view}.{column}"));
         }
     }
     assert_eq!(is, documented);
-    for (_, column) in &is {
+    for column in &is {
+        let (_, column) = column.split_once('.').unwrap();
         assert!(!column.starts_with("mark_") && column != "memo" && column != "digest");
     }
 }
@@ -53,17 +44,8 @@ pub(super) fn example(beginning: &str) -> String {
 }
 
 /// A database that the first version made, with what was in it.
-#[tokio::test]
-async fn rows_of_0001_are_as_they_were() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.db");
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let mut conn = SqliteConnection::connect_with(&options).await.unwrap();
-    open::migrate(&path, &mut conn, &open::MIGRATIONS[..1]).await.unwrap();
-    conn.execute(include_str!("rows_of_0001.sql")).await.unwrap();
-    conn.close().await.unwrap();
-
-    let store = SqliteStore::open(&path).await.unwrap();
+async fn rows_of_0001_are_as_they_were<H: Hand>(_: Sql<H>) {
+    let Sql { store, hand: _hand } = H::start_from_0001(include_str!("rows_of_0001.sql")).await;
     let ada = samples::user("acme", "ada", None).key();
     let keys = [
         samples::tenant("acme").key(),

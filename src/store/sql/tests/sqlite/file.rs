@@ -4,15 +4,15 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use super::{Backend, Sqlite};
+use super::{Hand, SqliteHand};
 use crate::store::{
-    self, Applied, Error, Expected, OpenError, Store, StoreUrl,
+    self, Applied, Credentials, Error, Expected, OpenError, Store, StoreUrl,
     conformance::samples::{self, desired},
-    sql::SqliteStore,
+    sql::SqlStore,
 };
 
 async fn refusal(path: &Path) -> OpenError {
-    match SqliteStore::open(path).await {
+    match SqlStore::open_sqlite(path).await {
         Ok(_) => panic!("{} was opened", path.display()),
         Err(error) => error,
     }
@@ -33,19 +33,20 @@ fn unavailable<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
 /// What a crash leaves behind is what had been applied.
 #[tokio::test]
 async fn all_is_there_after_a_crash_and_after_an_end() {
-    let Sqlite { folder, store, hand } = Sqlite::start().await;
+    let backend = SqliteHand::start().await;
+    let store = &backend.store;
     for state in samples::rich() {
         store.apply(&desired(state), &Expected::Absent).await.unwrap();
     }
     let crashed = tempfile::tempdir().unwrap();
     for name in ["store.db", "store.db-wal"] {
-        fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+        fs::copy(backend.folder().join(name), crashed.path().join(name)).unwrap();
     }
     let id = store.id().to_owned();
-    drop((store, hand));
-    for folder in [crashed, folder] {
+    for folder in [crashed, backend.closed()] {
         let url = format!("sqlite:{}/store.db", folder.path().display());
-        let store = store::open(&url.parse::<StoreUrl>().unwrap()).await.unwrap();
+        let store =
+            store::open(&url.parse::<StoreUrl>().unwrap(), &Credentials::default()).await.unwrap();
         assert_eq!((store.kind(), store.id()), ("sqlite", &*id));
         for state in samples::rich() {
             let record = store.observe(&state.key()).await.unwrap().unwrap();
@@ -57,8 +58,8 @@ async fn all_is_there_after_a_crash_and_after_an_end() {
 
 #[tokio::test]
 async fn one_operator_at_a_time() {
-    let backend = Sqlite::start().await;
-    let link = backend.folder.path().join("link.db");
+    let backend = SqliteHand::start().await;
+    let link = backend.folder().join("link.db");
     std::os::unix::fs::symlink(backend.path(), &link).unwrap();
     for path in [backend.path(), link] {
         let error = refusal(&path).await;
@@ -66,34 +67,33 @@ async fn one_operator_at_a_time() {
         assert!(error.to_string().contains("store.db.lock"), "{error}");
     }
     let path = backend.path();
-    let Sqlite { folder: _folder, store, hand } = backend;
-    drop((store, hand));
-    SqliteStore::open(&path).await.unwrap();
+    let _folder = backend.closed();
+    SqlStore::open_sqlite(&path).await.unwrap();
 }
 
 #[tokio::test]
 async fn two_stores_have_two_ids() {
-    let (one, two) = (Sqlite::start().await, Sqlite::start().await);
+    let (one, two) = (SqliteHand::start().await, SqliteHand::start().await);
     assert_ne!(one.store.id(), two.store.id());
     assert_eq!(one.store.id().len(), 32);
 }
 
 #[tokio::test]
 async fn settings_of_the_connections() {
-    let backend = Sqlite::start().await;
+    let backend = SqliteHand::start().await;
     for (pragma, value) in
         [("PRAGMA synchronous", 2), ("PRAGMA foreign_keys", 1), ("PRAGMA busy_timeout", 2000)]
     {
-        let is: i64 = sqlx::query_scalar(pragma).fetch_one(backend.store.writer()).await.unwrap();
+        let is: i64 = sqlx::query_scalar(pragma).fetch_one(backend.writer()).await.unwrap();
         assert_eq!(is, value, "{pragma}");
     }
     for name in ["store.db", "store.db-wal", "store.db.lock"] {
-        let mode = fs::metadata(backend.folder.path().join(name)).unwrap().permissions().mode();
+        let mode = fs::metadata(backend.folder().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o007, 0, "others may read {name}");
     }
     // The group may, whatever the umask: it is how an identity provider gets in.
     for name in ["store.db", "store.db-wal", "store.db-shm"] {
-        let mode = fs::metadata(backend.folder.path().join(name)).unwrap().permissions().mode();
+        let mode = fs::metadata(backend.folder().join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o660, "{name}");
     }
 }
@@ -118,7 +118,7 @@ async fn files_that_are_refused() {
     foreign.execute("CREATE TABLE users (name TEXT)").await.unwrap();
     foreign.close().await.unwrap();
     let foreign = fs::read(path("foreign")).unwrap();
-    drop(SqliteStore::open(&path("damaged")).await.unwrap());
+    drop(SqlStore::open_sqlite(&path("damaged")).await.unwrap());
     let mut pages = closed(&path("damaged")).await;
     let length = pages.len();
     pages[4096..length - 4096].fill(0xa5);
@@ -144,7 +144,7 @@ async fn closed(path: &Path) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
-    let backend = Sqlite::start().await;
+    let backend = SqliteHand::start().await;
     backend
         .sql(
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
@@ -153,17 +153,16 @@ async fn a_newer_schema_is_refused() {
         )
         .await;
     let path = backend.path();
-    let Sqlite { folder: _folder, store, hand } = backend;
-    drop((store, hand));
+    let _folder = backend.closed();
     let error = refusal(&path).await;
     assert!(matches!(error, OpenError::Newer { found: 7, known: 2, .. }), "{error}");
 }
 
 #[tokio::test]
 async fn the_file_goes_and_comes_back() {
-    let backend = Sqlite::start().await;
+    let backend = SqliteHand::start().await;
     let (path, store) = (backend.path(), &backend.store);
-    let away = backend.folder.path().join("away.db");
+    let away = backend.folder().join("away.db");
     let tenant = samples::tenant("acme");
     store.apply(&desired(tenant.clone()), &Expected::Absent).await.unwrap();
     let calls = async || {
@@ -195,11 +194,11 @@ async fn the_file_goes_and_comes_back() {
 /// `SQLite` ends the transaction by itself then; the next ones must be none the worse for it.
 #[tokio::test]
 async fn a_full_disk_heals() {
-    let backend = Sqlite::start().await;
+    let backend = SqliteHand::start().await;
     let tenant = desired(samples::rich().swap_remove(0));
     for _ in 0..3 {
         // Of this connection only: the store gives up a connection that was left in such a state.
-        backend.store.writer().execute("PRAGMA max_page_count = 1").await.unwrap();
+        backend.writer().execute("PRAGMA max_page_count = 1").await.unwrap();
         let sentence = unavailable(backend.store.apply(&tenant, &Expected::Absent).await);
         assert_eq!(sentence, "the disk is full. Free some space, or enlarge the volume.");
         assert_eq!(backend.store.observe(&tenant.state.key()).await.unwrap(), None);
@@ -210,24 +209,24 @@ async fn a_full_disk_heals() {
 
 #[tokio::test]
 async fn read_only_heals() {
-    let backend = Sqlite::start().await;
+    let backend = SqliteHand::start().await;
     let tenant = samples::tenant("acme");
-    backend.store.writer().execute("PRAGMA query_only = ON").await.unwrap();
+    backend.writer().execute("PRAGMA query_only = ON").await.unwrap();
     let sentence =
         unavailable(backend.store.apply(&desired(tenant.clone()), &Expected::Absent).await);
     assert!(sentence.starts_with("the database is read-only. "), "{sentence}");
-    backend.store.writer().execute("PRAGMA query_only = OFF").await.unwrap();
+    backend.writer().execute("PRAGMA query_only = OFF").await.unwrap();
     backend.store.apply(&desired(tenant), &Expected::Absent).await.unwrap();
 }
 
 /// Steady state asks for no lock: another process may hold it as long as it likes.
 #[tokio::test]
 async fn unchanged_needs_no_lock() {
-    let backend = Sqlite::start().await;
+    let backend = SqliteHand::start().await;
     for state in samples::rich() {
         backend.store.apply(&desired(state), &Expected::Absent).await.unwrap();
     }
-    backend.fail().await;
+    backend.hand.lock().await;
     for state in samples::rich() {
         let ours = Expected::Marked(samples::mark(&state.key()));
         let applied = backend.store.apply(&desired(state.clone()), &ours).await.unwrap();
@@ -237,5 +236,5 @@ async fn unchanged_needs_no_lock() {
         backend.store.apply(&desired(samples::tenant("other")), &Expected::Absent).await,
     );
     assert!(sentence.starts_with("another process has locked the database. "), "{sentence}");
-    backend.heal().await;
+    backend.hand.unlock().await;
 }

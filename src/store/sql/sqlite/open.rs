@@ -1,27 +1,27 @@
-//! Opening a store: the file, its connections, its schema, its id.
+//! Opening a file: its connections, its schema, its id.
 
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    ConnectOptions, Connection, SqlSafeStr, SqliteConnection,
-    migrate::{MigrateError, Migration, MigrationType, Migrator},
+    ConnectOptions, Connection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
 use super::{
-    SqliteStore,
-    errors::{Explained, explain},
+    SqliteFile,
+    errors::explain,
     file::{StoreFile, file_error},
 };
-use crate::store::OpenError;
-
-/// The schema, step by step; a step that was released never changes.
-pub(super) const MIGRATIONS: [Step; 2] = [
-    (1, "identities", include_str!("migrations/0001_identities.sql")),
-    (2, "passwords", include_str!("migrations/0002_passwords.sql")),
-];
-/// A step of the schema: its number, its name, its SQL.
-pub(super) type Step = (i64, &'static str, &'static str);
+use crate::store::{
+    OpenError,
+    sql::{
+        SqlStore,
+        engine::Engine,
+        explained::Explained,
+        identity,
+        migrations::{self, Dialect, Refused, STEPS, Step},
+    },
+};
 
 /// How long a statement waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -30,10 +30,10 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections that read.
 const READERS: u32 = 4;
 
-impl SqliteStore {
-    /// Opens the database, and makes it if there is none. It stays locked
+impl SqlStore {
+    /// Opens a SQLite file, and makes it if there is none. It stays locked
     /// against other operators for the life of the store.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
+    pub async fn open_sqlite(path: &Path) -> Result<Self, OpenError> {
         let file = StoreFile::claim(path)?;
         let refused = |error: sqlx::Error| file_error(path, explain(&error));
 
@@ -53,13 +53,13 @@ impl SqliteStore {
         conn.close().await.map_err(refused)?;
         let mut conn = SqliteConnection::connect_with(&writing).await.map_err(refused)?;
         check_mode(path, &mut conn).await?;
-        migrate(path, &mut conn, &MIGRATIONS).await?;
+        migrate(path, &mut conn, &STEPS).await?;
         let id = store_id(&mut conn).await.map_err(refused)?;
         conn.close().await.map_err(refused)?;
 
         let writer = pool(1).connect_with(writing).await.map_err(refused)?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await.map_err(refused)?;
-        Ok(Self { file, writer, readers, id })
+        Ok(Self::new(Engine::Sqlite(SqliteFile { file, writer, readers }), id))
     }
 }
 
@@ -117,59 +117,23 @@ async fn inspect(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenErr
     Ok(())
 }
 
-/// Brings the schema up to date, each step in a transaction.
-pub(super) async fn migrate(
+/// Brings the schema up to date.
+pub(in crate::store::sql) async fn migrate(
     path: &Path,
     conn: &mut SqliteConnection,
     steps: &'static [Step],
 ) -> Result<(), OpenError> {
-    let known = steps.iter().map(|(version, ..)| *version).max().unwrap_or_default();
-    let steps = steps.iter().map(|(version, name, sql)| {
-        Migration::new(
-            *version,
-            (*name).into(),
-            MigrationType::Simple,
-            (*sql).into_sql_str(),
-            false,
-        )
-    });
-    match Migrator::with_migrations(steps.collect()).run_direct(None, conn, false).await {
-        Ok(()) => Ok(()),
-        Err(MigrateError::VersionMissing(found)) => {
-            Err(OpenError::Newer { path: path.display().to_string(), found, known })
+    migrations::migrate(conn, Dialect::Sqlite, steps).await.map_err(|refused| match refused {
+        Refused::Newer { found, known } => {
+            OpenError::Newer { store: path.display().to_string(), found, known }
         }
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            Err(file_error(path, explain(&error)))
-        }
-        Err(_) => Err(file_error(
-            path,
-            Explained::new(
-                "its schema is not one that a keyreeve made",
-                "Restore it from a backup, or name another file.",
-            ),
-        )),
-    }
+        Refused::Failed(error) => file_error(path, explain(&error)),
+        Refused::Foreign(explained) => file_error(path, explained),
+    })
 }
 
 /// The store's id, made with it.
 async fn store_id(conn: &mut SqliteConnection) -> Result<String, sqlx::Error> {
-    let select = "SELECT value FROM meta WHERE name = 'store_id'";
-    if let Some(id) = sqlx::query_scalar(select).fetch_optional(&mut *conn).await? {
-        return Ok(id);
-    }
-    let id: String =
-        sqlx::query_scalar("SELECT lower(hex(randomblob(16)))").fetch_one(&mut *conn).await?;
-    sqlx::query("INSERT INTO meta (name, value) VALUES ('store_id', $1)")
-        .bind(id.clone())
-        .execute(conn)
-        .await?;
-    Ok(id)
-}
-
-impl SqliteStore {
-    /// The pool that writes, for tests that disturb it.
-    #[cfg(test)]
-    pub(super) fn writer(&self) -> &sqlx::SqlitePool {
-        &self.writer
-    }
+    sqlx::query(identity::INSERT).bind(identity::new()?).execute(&mut *conn).await?;
+    sqlx::query_scalar(identity::SELECT).fetch_one(conn).await
 }

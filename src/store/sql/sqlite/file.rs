@@ -13,8 +13,8 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::errors::{Explained, explain_io};
-use crate::store::{Error, OpenError};
+use super::errors::explain_io;
+use crate::store::{Error, OpenError, sql::explained::Explained};
 
 /// No access for others: the file holds password hashes. SQLite gives the files beside it the same mode.
 const MODE: u32 = 0o660;

@@ -1,46 +1,27 @@
-//! What SQLite and the file system say, as sentences: the cause, and what to do.
-//!
-//! Their own texts are not passed on, because they may quote statements.
+//! What SQLite and the file system say, as sentences.
 
 use std::io;
 
 use sqlx::error::DatabaseError;
 
-use super::emails;
-use crate::store::Error;
+use crate::store::{
+    Error,
+    sql::{emails, explained::Explained},
+};
 
-/// A cause, and what to do about it.
-pub(super) struct Explained {
-    pub cause: String,
-    pub hint: &'static str,
-}
-
-impl Explained {
-    pub(super) fn new(cause: impl Into<String>, hint: &'static str) -> Self {
-        Self { cause: cause.into(), hint }
-    }
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        // Extended result codes: of the primary key, any other unique index, a foreign key, too big.
-        let database = error.as_database_error();
-        let message = database.map(DatabaseError::message).unwrap_or_default();
-        match database.and_then(code) {
-            // The row was not there a moment ago, or what it refers to was.
-            Some(1555 | 787) => Self::Raced,
-            // It ends in the last column of the index.
-            Some(2067) if message.ends_with("users.email_key") => Self::Taken(emails::FIELD),
-            Some(2067) if message.ends_with("users.id") => Self::Taken("id"),
-            Some(18) => Self::Refused("it is too big for the database".into()),
-            _ => explain(&error).into(),
-        }
-    }
-}
-
-impl From<Explained> for Error {
-    fn from(Explained { cause, hint }: Explained) -> Self {
-        Self::Unavailable(format!("{cause}. {hint}"))
+/// A failed statement, as an error of the store.
+pub(in crate::store::sql) fn error(error: sqlx::Error) -> Error {
+    // Extended result codes: of the primary key, any other unique index, a foreign key, too big.
+    let database = error.as_database_error();
+    let message = database.map(DatabaseError::message).unwrap_or_default();
+    match database.and_then(code) {
+        // The row was not there a moment ago, or what it refers to was.
+        Some(1555 | 787) => Error::Raced,
+        // It ends in the last column of the index.
+        Some(2067) if message.ends_with("users.email_key") => Error::Taken(emails::FIELD),
+        Some(2067) if message.ends_with("users.id") => Error::Taken("id"),
+        Some(18) => Error::Refused("it is too big for the database".into()),
+        _ => explain(&error).into(),
     }
 }
 

@@ -1,0 +1,69 @@
+//! The flags that say which store, and opening it.
+
+use std::{env, path::PathBuf, sync::Arc, time::Duration};
+
+use backon::{ExponentialBuilder, Retryable};
+use clap::Args;
+
+use crate::store::{self, Credentials, OpenError, Source, Store, StoreUrl};
+
+/// How long a store may be away before the operator gives up starting.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Store")]
+pub(super) struct Flags {
+    /// Where tenants, roles and users live: sqlite:PATH, a file that is made if it is not there, or postgres://HOST/DATABASE. One operator at a time can have it.
+    #[arg(
+        long,
+        env = "KEYREEVE_STORE",
+        value_name = "URL",
+        default_value = "sqlite:/var/lib/keyreeve/keyreeve.db",
+        hide_env_values = true
+    )]
+    store: String,
+
+    /// The file with the operator's name at a store that is a server; read again when it changes. Or the environment variable KEYREEVE_STORE_USERNAME, or PGUSER.
+    #[arg(long, env = "KEYREEVE_STORE_USERNAME_FILE", value_name = "PATH")]
+    store_username_file: Option<PathBuf>,
+
+    /// The file with its password; read again when it changes. Or the environment variable KEYREEVE_STORE_PASSWORD, or PGPASSWORD.
+    #[arg(long, env = "KEYREEVE_STORE_PASSWORD_FILE", value_name = "PATH")]
+    store_password_file: Option<PathBuf>,
+}
+
+impl Flags {
+    /// The URL. Read here and not by clap, which would print all of it: people write passwords into URLs.
+    pub(super) fn url(&self) -> Result<StoreUrl, String> {
+        self.store.parse().map_err(|error: OpenError| error.to_string())
+    }
+
+    /// Opens the store, and waits for a while if it is away.
+    pub(super) async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn Store>, String> {
+        let credentials = Credentials {
+            username: source(self.store_username_file.as_ref(), "KEYREEVE_STORE_USERNAME"),
+            password: source(self.store_password_file.as_ref(), "KEYREEVE_STORE_PASSWORD"),
+        };
+        let backoff = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(5))
+            .with_total_delay(Some(PATIENCE))
+            .without_max_times();
+        (|| store::open(url, &credentials))
+            .retry(backoff)
+            .when(|error| matches!(error, OpenError::Away { .. }))
+            .notify(|error, _| tracing::warn!("{error}"))
+            .await
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The file if there is one, else the environment variable. Empty says nothing.
+fn source(file: Option<&PathBuf>, variable: &str) -> Option<Source> {
+    let file = file.filter(|path| !path.as_os_str().is_empty());
+    let value = || env::var(variable).ok().filter(|value| !value.is_empty());
+    match file {
+        Some(path) => Some(Source::File(path.clone())),
+        None => value().map(|value| Source::Value(value.into())),
+    }
+}

@@ -1,0 +1,56 @@
+//! The fence around the store: a number that whoever opens it for writing raises, the epoch.
+//!
+//! Each writing transaction reads the epoch and holds it until it ends, so that raising it waits for those that
+//! are under way, and none with an older number begins after it. What an operator that was paused,
+//! or cut off, still wanted to write is then refused, however late it comes.
+
+use tokio::sync::watch;
+
+use crate::store::{
+    Error,
+    sql::tx::{Tx, Value},
+};
+
+/// The next number, and the first one in a new store.
+const RAISE: &str = "INSERT INTO meta (name, value) VALUES ('epoch', '1') \
+                     ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) \
+                     RETURNING value";
+/// Shared with others who write, until the transaction ends.
+const HOLD: &str = "SELECT value FROM meta WHERE name = 'epoch' FOR SHARE";
+
+/// Our number, and whether it is still the last one.
+pub(in crate::store::sql) struct Fence {
+    epoch: String,
+    broken: watch::Sender<bool>,
+}
+
+impl Fence {
+    /// Takes the store over from whoever had it: the transaction must be committed before this one writes.
+    pub(super) async fn raise(tx: &mut Tx<'_>) -> Result<Self, Error> {
+        let row = tx.row(RAISE, &[] as &[Value<'_>]).await?;
+        let epoch = row.and_then(|row| row.text("value")).ok_or(Error::Raced)?;
+        Ok(Self { epoch, broken: watch::Sender::new(false) })
+    }
+
+    /// Makes sure that the store is ours until the transaction ends.
+    pub(super) async fn hold(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let row = tx.row(HOLD, &[]).await?;
+        if row.and_then(|row| row.text("value")).as_ref() == Some(&self.epoch) {
+            return Ok(());
+        }
+        self.broken.send_replace(true);
+        Err(Error::TakenOver)
+    }
+
+    /// Refuses at once what can only be refused.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if *self.broken.borrow() { Err(Error::TakenOver) } else { Ok(()) }
+    }
+
+    /// Done when another operator has taken the store over.
+    pub(in crate::store::sql) async fn broken(&self) {
+        let mut broken = self.broken.subscribe();
+        // The sender lives as long as this.
+        let _ = broken.wait_for(|broken| *broken).await;
+    }
+}

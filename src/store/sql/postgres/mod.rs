@@ -1,0 +1,161 @@
+//! PostgreSQL: a bounded pool of connections, each of which gives up rather than hang, and a fence
+//! against operators of the past.
+//!
+//! `address` is what `--store` says, `open` makes the database a store, `fence` says whose it is,
+//! `errors` what goes wrong.
+
+mod address;
+mod errors;
+mod fence;
+pub(super) mod open;
+
+use std::time::Duration;
+
+use sqlx::{
+    Connection, PgConnection, Transaction,
+    postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres},
+};
+
+pub use self::address::{Address, AddressError};
+use self::fence::Fence;
+use super::tx::Tx;
+use crate::store::{Credentials, Error};
+
+pub(super) use self::errors::{error, silent};
+
+/// Connections, at most.
+const CONNECTIONS: u32 = 10;
+/// Transactions that write at a time: the other connections are for readers.
+pub(super) const WRITERS: usize = 4;
+/// How long a call waits for a connection, be it busy or still to be made.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long PostgreSQL lets a statement take.
+pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a statement waits for a lock that another session holds.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long PostgreSQL keeps a transaction of which it hears nothing.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a connection lives: then another one is made, by the credentials of that day.
+const LIFETIME: Duration = Duration::from_mins(30);
+/// How long a returned connection may take to show that it lives.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long it may take to find out why there is no connection.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A transaction that reads one moment. It writes nothing, also where another hand made it possible.
+const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// A transaction that sees what others have committed before each statement: it locks what it reads.
+const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// A database on a server, and the connections to it.
+pub(super) struct PostgresServer {
+    pool: PgPool,
+    login: Login,
+    fence: Fence,
+}
+
+impl PostgresServer {
+    pub(super) async fn read(&self) -> Result<Tx<'static>, Error> {
+        Ok(Tx::postgres(self.begin(READ).await?, false))
+    }
+
+    pub(super) async fn write(&self) -> Result<Tx<'static>, Error> {
+        self.fence.check()?;
+        let mut tx = Tx::postgres(self.begin(WRITE).await?, true);
+        self.fence.hold(&mut tx).await?;
+        Ok(tx)
+    }
+
+    pub(super) fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    async fn begin(
+        &self,
+        statement: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, Error> {
+        if self.pool.num_idle() == 0 {
+            // It may be that a connection has to be made.
+            self.login_again()?;
+        }
+        let begun = match self.pool.begin_with(statement).await {
+            Err(error) if errors::is_login(&error) => {
+                // They were changed since they were read.
+                self.login_again()?;
+                self.pool.begin_with(statement).await
+            }
+            begun => begun,
+        };
+        match begun {
+            Ok(tx) => Ok(tx),
+            // The pool tries until then and does not say what went wrong.
+            Err(sqlx::Error::PoolTimedOut) => Err(error(self.probe().await)),
+            Err(failed) => Err(error(failed)),
+        }
+    }
+
+    /// Makes the next connections by the credentials as they are now.
+    fn login_again(&self) -> Result<(), Error> {
+        let options = self.login.options().map_err(Error::Unavailable)?;
+        self.pool.set_connect_options(options);
+        Ok(())
+    }
+
+    /// Why there is no connection.
+    async fn probe(&self) -> sqlx::Error {
+        let options = self.pool.connect_options();
+        match tokio::time::timeout(PROBE_TIMEOUT, PgConnection::connect_with(&options)).await {
+            Ok(Err(error)) => error,
+            Err(_) => std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
+            Ok(Ok(conn)) => {
+                drop(conn);
+                sqlx::Error::PoolTimedOut
+            }
+        }
+    }
+
+    /// The connections, for tests that disturb them.
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+/// How to connect: the address, with credentials that may change.
+struct Login {
+    options: PgConnectOptions,
+    credentials: Credentials,
+}
+
+impl Login {
+    /// How to connect now.
+    ///
+    /// # Errors
+    /// A sentence about a file that cannot be read.
+    fn options(&self) -> Result<PgConnectOptions, String> {
+        let mut options = self.options.clone();
+        if let Some(username) = &self.credentials.username {
+            options = options.username(&username.read()?);
+        }
+        if let Some(password) = &self.credentials.password {
+            options = options.password(&password.read()?);
+        }
+        Ok(options)
+    }
+}
+
+/// The pool; it makes its first connection when it is first used.
+fn pool(options: PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .max_lifetime(LIFETIME)
+        // What was under way on it is rolled back by this; over a dead network that would take for ever.
+        .after_release(|conn, _| {
+            Box::pin(async move {
+                let pinged = tokio::time::timeout(PING_TIMEOUT, conn.ping()).await;
+                pinged.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(|()| true)
+            })
+        })
+        .connect_lazy_with(options)
+}

@@ -1,0 +1,101 @@
+//! Writes of many calls in one transaction.
+
+use futures::future::join_all;
+
+use super::{Hand, Sql, on_both};
+use crate::store::{
+    Applied, Deleted, Desired, Error, Expected, Limits, State, Store,
+    conformance::samples::{self, desired, wide},
+    sql::writes::{Write, Writes, Written},
+};
+
+on_both!(one_that_fails_fails_alone, more_than_one_batch, who_gave_up_is_not_written);
+
+fn apply(state: State) -> Write {
+    Write::Apply(Box::new(desired(state)), Expected::Absent)
+}
+
+async fn one_that_fails_fails_alone<H: Hand>(backend: Sql<H>) {
+    let acme = samples::tenant("acme");
+    backend.store.apply(&desired(acme.clone()), &Expected::Absent).await.unwrap();
+    let with_id = |name: &str, id: &str| {
+        let State::User(mut user) = samples::user("acme", name, None) else { unreachable!() };
+        user.id = id.into();
+        State::User(user)
+    };
+    let seats = |state: State| {
+        let limits = Limits { users: Some(2), ..Limits::default() };
+        Write::Apply(Box::new(Desired { limits, ..desired(state) }), Expected::Absent)
+    };
+    let ada = samples::user("acme", "ada", None);
+    let writes = [
+        apply(with_id("ada", "one")),
+        apply(with_id("bob", "one")),
+        apply(samples::user("acme", "carl", Some(&[wide("missing")]))),
+        apply(with_id("dora", "two")),
+        seats(with_id("emil", "three")),
+        Write::Delete(ada.key(), samples::mark(&acme.key())),
+        Write::Delete(samples::user("acme", "nobody", None).key(), samples::mark(&ada.key())),
+        apply(samples::namespace("acme", "billing")),
+    ];
+    // As they come, in one transaction: the second waits until the first has written.
+    let queue = Writes::new(1, 50);
+    let results = join_all(writes.map(|write| queue.make(&backend.store.engine, write))).await;
+    let results: Vec<String> = results
+        .into_iter()
+        .map(|result| match result {
+            Ok(Written::Applied(applied)) => format!("{applied:?}"),
+            Ok(Written::Deleted(Deleted::NotOurs(_))) => "NotOurs".into(),
+            Ok(Written::Deleted(deleted)) => format!("{deleted:?}"),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    assert_eq!(
+        results,
+        [
+            "Created",
+            "another user of the tenant has this id: choose another one",
+            "the store does not have the role missing of tenant acme yet",
+            "Created",
+            "the plan allows 2 users (planDetails.maxUsers), and there are as many: raise the limit in the TenantProfile, or delete one of them",
+            "NotOurs",
+            "NotThere",
+            "Created",
+        ]
+    );
+    let census = backend.store.census("acme").await.unwrap();
+    assert_eq!((census.users, census.counts.namespaces), (2, 1));
+}
+
+async fn more_than_one_batch<H: Hand>(backend: Sql<H>) {
+    let queue = Writes::new(1, 3);
+    let tenants = (0..10).map(|n| samples::tenant(&format!("tenant-{n}")));
+    let results =
+        join_all(tenants.map(|tenant| queue.make(&backend.store.engine, apply(tenant)))).await;
+    for result in results {
+        assert!(matches!(result, Ok(Written::Applied(Applied::Created))), "{result:?}");
+    }
+}
+
+async fn who_gave_up_is_not_written<H: Hand>(backend: Sql<H>) {
+    let queue = Writes::new(1, 50);
+    let [first, second, third] = ["one", "two", "three"].map(samples::tenant);
+    let engine = &backend.store.engine;
+    let mut given_up = Box::pin(queue.make(engine, apply(second.clone())));
+    let (first_result, third_result) = {
+        let first = queue.make(engine, apply(first));
+        let third = async {
+            // It is in the queue, and its turn has not come.
+            assert!(futures::poll!(&mut given_up).is_pending());
+            drop(given_up);
+            queue.make(engine, apply(third)).await
+        };
+        futures::join!(first, third)
+    };
+    assert!(first_result.is_ok() && third_result.is_ok());
+    assert_eq!(backend.store.observe(&second.key()).await.unwrap(), None);
+    let again = backend.store.apply(&desired(second), &Expected::Absent).await;
+    assert!(matches!(again, Ok(Applied::Created)), "{again:?}");
+    let raced = queue.make(engine, apply(samples::tenant("one"))).await;
+    assert!(matches!(raced, Err(Error::Raced)), "{raced:?}");
+}
