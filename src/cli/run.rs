@@ -3,16 +3,17 @@
 use std::{collections::BTreeSet, net::SocketAddr, str::FromStr, sync::Arc};
 
 use clap::Args;
-use futures::FutureExt;
+use futures::{FutureExt, future};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{store, webhook};
+use super::{store as store_flags, webhook};
 use crate::{
     admission,
     api::Duration,
     controller::{self, Options, StartError, SystemClock},
+    store,
     telemetry::{self, Health, LogFormat, Metrics},
 };
 
@@ -29,7 +30,7 @@ const ANSWER: std::time::Duration = std::time::Duration::from_mins(1);
 #[derive(Debug, Args)]
 pub struct Run {
     #[command(flatten)]
-    store: store::Flags,
+    store: store_flags::Flags,
 
     /// Take over what carries the mark of this owner: the id that the conflict's message prints. Repeatable.
     #[arg(
@@ -233,8 +234,40 @@ impl Run {
             max_concurrent_reconciles: self.max_concurrent_reconciles,
             webhook,
         };
-        controller::run(client, store, options, Arc::new(SystemClock), metrics, health, stop).await;
+        operate(client, store, options, metrics, health, stop).await;
         Ok(())
+    }
+}
+
+/// Runs the operator until it is told to stop, or loses the store. Then it must not write to it, nor
+/// say in status what the other operator says; nor does it end, because it would be started again, and take the
+/// store back.
+async fn operate(
+    client: Client,
+    store: Arc<dyn store::Store>,
+    options: Options,
+    metrics: Arc<Metrics>,
+    health: Health,
+    stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
+) {
+    let lost = {
+        let (store, health) = (store.clone(), health.clone());
+        async move {
+            store.taken_over().await;
+            tracing::error!("{}", store::Error::TakenOver);
+            health.set_store_lost();
+        }
+    };
+    let lost = lost.boxed().shared();
+    let ended = future::select(stop.clone(), lost.clone()).map(|_| ()).boxed().shared();
+    controller::run(client, store, options, Arc::new(SystemClock), metrics, health.clone(), ended)
+        .await;
+    if lost.now_or_never().is_some() {
+        tokio::select! {
+            () = stop => {}
+            // It is alive all the same.
+            () = health.beat() => {}
+        }
     }
 }
 

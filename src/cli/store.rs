@@ -12,6 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
+#[allow(clippy::doc_markdown, reason = "it is the text of --help")]
 pub(super) struct Flags {
     /// Where tenants, roles and users live: sqlite:PATH, a file that is made if it is not there, or postgres://HOST/DATABASE. One operator at a time can have it.
     #[arg(

@@ -78,7 +78,7 @@ pub trait Store: Send + Sync {
     /// Done when another operator has taken the store over, so that this one must not go on. Where a
     /// store can be used by one operator at a time only, that never comes.
     async fn taken_over(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Liveness and readiness.
 //!
-//! Ready means that the caches are filled, and that the webhook, if there is one, has a
-//! certificate; alive means that the loop turns. A
+//! Ready means that the caches are filled, that the webhook, if there is one, has a
+//! certificate, and that no other operator has taken the store over; alive means that the loop turns. A
 //! store that is away makes neither fail: status says so instead, and a restart
 //! would not help.
 
@@ -23,6 +23,8 @@ pub struct Health {
     ready: Arc<AtomicBool>,
     /// Whether there is a webhook that has no certificate yet.
     webhook_missing: Arc<AtomicBool>,
+    /// Whether another operator has taken the store over.
+    store_lost: Arc<AtomicBool>,
     /// Milliseconds from `started` to the last turn of the loop.
     beat: Arc<AtomicU64>,
 }
@@ -33,6 +35,7 @@ impl Default for Health {
             started: Instant::now(),
             ready: Arc::default(),
             webhook_missing: Arc::default(),
+            store_lost: Arc::default(),
             beat: Arc::default(),
         }
     }
@@ -54,10 +57,17 @@ impl Health {
         self.webhook_missing.store(false, Ordering::Relaxed);
     }
 
+    /// Another operator has taken the store over: this one does no more, and never will.
+    pub fn set_store_lost(&self) {
+        self.store_lost.store(true, Ordering::Relaxed);
+    }
+
     /// What it is not ready for want of.
     #[must_use]
     pub fn missing(&self) -> Option<&'static str> {
-        if !self.ready.load(Ordering::Relaxed) {
+        if self.store_lost.load(Ordering::Relaxed) {
+            Some("another operator has taken the store over: the log says what to do")
+        } else if !self.ready.load(Ordering::Relaxed) {
             Some("the caches are not filled yet")
         } else if self.webhook_missing.load(Ordering::Relaxed) {
             Some("the webhook has no certificate yet: the log says why")

@@ -16,6 +16,7 @@ pub(crate) mod passwords;
 pub(crate) mod relations;
 pub(crate) mod samples;
 pub(crate) mod unique;
+pub(crate) mod values;
 
 use std::sync::Arc;
 
@@ -65,6 +66,8 @@ macro_rules! conformance {
             applying: created_then_unchanged, nothing_is_written_twice, observed_as_applied,
                 rich_to_poor_and_back, updates_name_their_fields, mark_and_memo_are_updates,
                 memo_survives, only_what_is_expected, missing_references;
+            values: each_field_by_itself, names_in_any_script, names_sort_by_their_bytes,
+                large_values, a_character_that_ends_strings_elsewhere;
             drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
                 a_removed_one_is_absent, made_by_hand_is_unmarked;
             relations: none_leaves_all_alone, some_rules_over_marked_roles_only,

@@ -6,7 +6,7 @@ use crate::store::Error;
 /// One of the two databases.
 pub(super) enum Engine {
     Sqlite(SqliteFile),
-    Postgres(PostgresServer),
+    Postgres(Box<PostgresServer>),
 }
 
 impl Engine {

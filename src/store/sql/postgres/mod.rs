@@ -113,12 +113,6 @@ impl PostgresServer {
             }
         }
     }
-
-    /// The connections, for tests that disturb them.
-    #[cfg(test)]
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
-    }
 }
 
 /// How to connect: the address, with credentials that may change.

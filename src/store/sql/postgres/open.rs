@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use super::{
-    Address, IDLE_TIMEOUT, LOCK_TIMEOUT, Login, PostgresServer, STATEMENT_TIMEOUT,
+    ACQUIRE_TIMEOUT, Address, IDLE_TIMEOUT, LOCK_TIMEOUT, Login, PostgresServer, STATEMENT_TIMEOUT,
     errors::{explain, is_login, is_passing},
     fence::Fence,
     pool,
@@ -41,9 +41,12 @@ impl SqlStore {
         let options = login.options().map_err(OpenError::Credentials)?;
         let prepared = async {
             let patient = limited(options.clone(), PATIENCE, PATIENCE);
-            let mut conn = PgConnection::connect_with(&patient)
-                .await
-                .map_err(|error| failed(address, &error))?;
+            let connected =
+                tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&patient));
+            let mut conn = match connected.await {
+                Ok(connected) => connected.map_err(|error| failed(address, &error))?,
+                Err(_) => return Err(silent(address)),
+            };
             prepare(address, &mut conn, &STEPS).await?;
             let id = store_id(&mut conn).await.map_err(|error| failed(address, &error))?;
             let fence = take_over(address, &mut conn).await?;
@@ -57,7 +60,7 @@ impl SqlStore {
                 Err(away(address, Explained::new("it gives no answer", hint)))
             })?;
         let server = PostgresServer { pool: pool(options), login, fence };
-        Ok(Self::new(Engine::Postgres(server), id))
+        Ok(Self::new(Engine::Postgres(Box::new(server)), id))
     }
 }
 
@@ -144,6 +147,11 @@ fn failed(address: &Address, error: &sqlx::Error) -> OpenError {
     } else {
         refused_for(address, explained)
     }
+}
+
+fn silent(address: &Address) -> OpenError {
+    let hint = "Look at the server and the network.";
+    away(address, Explained::new("it gives no answer", hint))
 }
 
 fn away(address: &Address, Explained { cause, hint }: Explained) -> OpenError {

@@ -10,6 +10,7 @@ use crate::store::{
 };
 
 /// A failed statement, as an error of the store.
+#[allow(clippy::needless_pass_by_value, reason = "so it is what `map_err` takes")]
 pub(in crate::store::sql) fn error(error: sqlx::Error) -> Error {
     // Extended result codes: of the primary key, any other unique index, a foreign key, too big.
     let database = error.as_database_error();

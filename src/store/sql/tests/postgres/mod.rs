@@ -1,16 +1,18 @@
-//! The PostgreSQL store: the suite, opening a database (`open`), who writes to it (`fence`), and all
-//! that may go wrong (`faults`).
+//! The PostgreSQL store: the suite, opening a database (`open`, `logins`), who writes to it (`fence`), and
+//! all that may go wrong meanwhile (`faults`).
 //!
 //! The server is the one of `dev/with-postgres.sh`, with a database for each test; tests that disturb
 //! the server itself start one of their own (`server`).
 
+mod faults;
+mod fence;
+mod logins;
+mod open;
+mod proxy;
 mod server;
 
 use async_trait::async_trait;
-use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, Row as _,
-    postgres::{PgConnectOptions, PgPool},
-};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
 use tokio::sync::Mutex;
 
 use self::server::Server;
@@ -20,9 +22,8 @@ use crate::store::{
     conformance::conformance,
     sql::{
         SqlStore,
-        engine::Engine,
         migrations::STEPS,
-        postgres::{Address, PostgresServer, open::prepare},
+        postgres::{Address, open::prepare},
     },
 };
 
@@ -38,12 +39,12 @@ pub(super) struct PostgresHand {
 
 /// A database of its own.
 pub(super) struct Database {
-    pub(super) server: Server,
-    pub(super) name: String,
+    server: Server,
+    name: String,
 }
 
-/// The operator's role, which may log in and nothing else, and its password.
-pub(super) const ROLE: &str = "keyreeve";
+/// The password of the operator's role, which may log in and nothing else.
+pub(super) const PASSWORD: &str = "a password for tests";
 
 impl Database {
     /// A new one on the server that all tests share.
@@ -52,20 +53,17 @@ impl Database {
     }
 
     /// A new one, as the documentation says: it belongs to the operator's role.
-    pub(super) async fn on(server: Server) -> Self {
+    async fn on(server: Server) -> Self {
         let mut bytes = [0; 8];
         getrandom::fill(&mut bytes).unwrap();
         let name = format!("test_{}", base16ct::lower::encode_string(&bytes));
         let mut admin = server.admin("postgres").await;
-        // Tests start at the same time.
-        let role = format!(
-            "DO $$ BEGIN PERFORM pg_advisory_xact_lock(1); \
-             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{ROLE}') THEN \
-             CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'; END IF; END $$"
-        );
-        sqlx::raw_sql(AssertSqlSafe(role)).execute(&mut admin).await.unwrap();
-        let create = format!("CREATE DATABASE {name} OWNER {ROLE} TEMPLATE template0");
-        sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut admin).await.unwrap();
+        for sql in [
+            format!("CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'"),
+            format!("CREATE DATABASE {name} OWNER {name} TEMPLATE template0"),
+        ] {
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut admin).await.unwrap();
+        }
         Self { server, name }
     }
 
@@ -80,7 +78,19 @@ impl Database {
     }
 
     pub(super) async fn open(&self) -> SqlStore {
-        SqlStore::open_postgres(&self.address(), &credentials()).await.unwrap()
+        SqlStore::open_postgres(&self.address(), &self.credentials()).await.unwrap()
+    }
+
+    /// Those of the operator's role.
+    pub(super) fn credentials(&self) -> Credentials {
+        let value = |value: &str| Some(Source::Value(value.to_owned().into()));
+        Credentials { username: value(&self.name), password: value(PASSWORD) }
+    }
+
+    /// A connection as the operator makes them.
+    pub(super) async fn connection(&self) -> PgConnection {
+        let options = self.address().options().username(&self.name).password(PASSWORD);
+        PgConnection::connect_with(&options).await.unwrap()
     }
 
     /// A connection that may do everything.
@@ -88,17 +98,15 @@ impl Database {
         self.server.admin(&self.name).await
     }
 
-    async fn with_hand(self) -> Postgres {
-        let store = self.open().await.into();
-        let conn = Mutex::new(self.admin().await);
-        Sql { store, hand: PostgresHand { database: self, conn } }
+    /// A hand on it.
+    pub(super) async fn hand(&self) -> PostgresHand {
+        let database = Self { server: self.server.clone(), name: self.name.clone() };
+        PostgresHand { database, conn: Mutex::new(self.admin().await) }
     }
-}
 
-/// Those of the operator's role.
-pub(super) fn credentials() -> Credentials {
-    let source = || Some(Source::Value(ROLE.to_owned().into()));
-    Credentials { username: source(), password: source() }
+    async fn with_hand(self) -> Postgres {
+        Sql { store: self.open().await.into(), hand: self.hand().await }
+    }
 }
 
 impl Postgres {
@@ -106,15 +114,15 @@ impl Postgres {
         &self.hand.database
     }
 
-    /// The operator's connections.
-    pub(super) fn pool(&self) -> &PgPool {
-        server_of(&self.store).pool()
+    /// Ends the operator's connections, as an administrator does.
+    pub(super) async fn end_connections(&self) {
+        self.sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND application_name = 'keyreeve'",
+            &[],
+        )
+        .await;
     }
-}
-
-pub(super) fn server_of(store: &SqlStore) -> &PostgresServer {
-    let Engine::Postgres(server) = &store.engine else { unreachable!() };
-    server
 }
 
 #[async_trait]
@@ -130,8 +138,7 @@ impl Hand for PostgresHand {
 
     async fn start_from_0001(rows: &'static str) -> Postgres {
         let database = Database::new().await;
-        let options: PgConnectOptions = database.address().options().username(ROLE).password(ROLE);
-        let mut conn = PgConnection::connect_with(&options).await.unwrap();
+        let mut conn = database.connection().await;
         prepare(&database.address(), &mut conn, &STEPS[..1]).await.unwrap();
         sqlx::raw_sql(rows).execute(&mut conn).await.unwrap();
         database.with_hand().await
@@ -166,7 +173,7 @@ impl Hand for PostgresHand {
 
     /// Which version of which row is where.
     async fn fingerprint(&self) -> String {
-        let mut fingerprint = String::new();
+        let mut fingerprint = Vec::new();
         for table in [
             "meta",
             "tenants",
@@ -180,9 +187,9 @@ impl Hand for PostgresHand {
         ] {
             let sql =
                 format!("SELECT string_agg(ctid || ' ' || xmin, ',' ORDER BY ctid) FROM {table}");
-            fingerprint += &format!("{table}: {:?}\n", self.texts(&sql, &[]).await);
+            fingerprint.push(self.texts(&sql, &[]).await);
         }
-        fingerprint
+        format!("{fingerprint:?}")
     }
 
     async fn lock(&self) {

@@ -1,0 +1,323 @@
+//! All that may go wrong with a server while the operator works: what the errors say, that nothing hangs, and that
+//! everything is as it should be afterwards, nothing lost and nothing doubled.
+
+use std::{
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+
+use super::{
+    Database, Hand, Postgres, PostgresHand,
+    proxy::{Cut, Proxy},
+    server::Server,
+};
+use crate::{
+    policy::Class,
+    store::{
+        Applied, Desired, Error, Expected, State, Store,
+        conformance::samples::{self, desired},
+        sql::SqlStore,
+    },
+};
+
+/// As long as anything here may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The sentence of a call that failed for a while, within so many seconds.
+async fn unavailable<T: std::fmt::Debug>(
+    call: impl Future<Output = Result<T, Error>>,
+    seconds: u64,
+) -> String {
+    let began = Instant::now();
+    let result = call.await;
+    assert!(began.elapsed() < Duration::from_secs(seconds), "{:?}: {result:?}", began.elapsed());
+    match result {
+        Err(error @ Error::Unavailable(_)) => {
+            assert_eq!(error.class(), Class::Transient);
+            let sentence = error.to_string();
+            for word in ["SELECT", "INSERT", "UPDATE", "tenants", super::PASSWORD, samples::TEXT] {
+                assert!(!sentence.contains(word), "{sentence}");
+            }
+            sentence
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Brings the store to a state as a controller does: looks, applies, tries again.
+async fn converged(store: &SqlStore, state: &State) {
+    let deadline = Instant::now() + PATIENCE;
+    let key = state.key();
+    loop {
+        assert!(Instant::now() < deadline, "{key:?} is not reached");
+        let applied = async {
+            let record = store.observe(&key).await?;
+            store.apply(&desired(state.clone()), &Expected::as_observed(record.as_ref())).await
+        };
+        match applied.await {
+            Ok(Applied::Unchanged) => return,
+            Ok(_) | Err(Error::Unavailable(_) | Error::Raced) => tokio::task::yield_now().await,
+            Err(error) => panic!("{key:?}: {error}"),
+        }
+    }
+}
+
+/// Forty users reach the store while something disturbs it; then they are there, once.
+async fn forty_users_while(store: &Arc<SqlStore>, disturb: impl AsyncFnOnce()) {
+    converged(store, &samples::tenant("acme")).await;
+    let users: Vec<_> =
+        (0..40).map(|n| samples::user("acme", &format!("user-{n}"), None)).collect();
+    let work = users.iter().map(|user| {
+        let (store, user) = (store.clone(), user.clone());
+        tokio::spawn(async move { converged(&store, &user).await })
+    });
+    let work: Vec<_> = work.collect();
+    disturb().await;
+    for done in join_all(work).await {
+        done.unwrap();
+    }
+    for user in &users {
+        let record = store.observe(&user.key()).await.unwrap().unwrap();
+        assert_eq!((&record.state, record.drifted), (user, false));
+    }
+    let census = store.census("acme").await.unwrap();
+    assert_eq!((census.users, census.counts.users), (40, 40));
+}
+
+fn other() -> Desired {
+    desired(samples::tenant("other"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_and_comes_back() {
+    let server = Server::own(tempfile::tempdir().unwrap(), &[]);
+    let database = Database::on(server.clone()).await;
+    let store: Arc<_> = database.open().await.into();
+    forty_users_while(&store, async || {
+        for _ in 0..2 {
+            server.crash();
+            server.start();
+        }
+        server.stop();
+        server.start();
+    })
+    .await;
+
+    server.stop();
+    let key = samples::tenant("acme").key();
+    for call in 0..3 {
+        let sentence = match call {
+            0 => unavailable(store.observe(&key), 10).await,
+            1 => unavailable(store.apply(&other(), &Expected::Absent), 10).await,
+            _ => unavailable(store.delete(&key, &samples::mark(&key)), 10).await,
+        };
+        assert!(
+            sentence.contains("nothing listens at its address. Start PostgreSQL"),
+            "{sentence}"
+        );
+    }
+    server.start();
+    assert_eq!(store.apply(&other(), &Expected::Absent).await.unwrap(), Applied::Created);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_ended() {
+    let backend = PostgresHand::start().await;
+    forty_users_while(&backend.store, async || {
+        for _ in 0..30 {
+            backend.end_connections().await;
+        }
+    })
+    .await;
+}
+
+/// Whether a commit whose answer was lost was made is seen at the next look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_cut_in_the_middle_of_a_commit() {
+    let database = Database::new().await;
+    let proxy = Proxy::new(database.server.address()).await;
+    let address = format!("postgres://{}/{}?sslmode=disable", proxy.address, database.name);
+    let store =
+        SqlStore::open_postgres(&address.parse().unwrap(), &database.credentials()).await.unwrap();
+    for (when, name) in [(Cut::Before, "before"), (Cut::After, "after")] {
+        let tenant = desired(samples::tenant(name));
+        proxy.cut(when);
+        let sentence = unavailable(store.apply(&tenant, &Expected::Absent), 10).await;
+        assert!(
+            !proxy.is_armed() && sentence.contains("PostgreSQL closed the connection"),
+            "{sentence}"
+        );
+        let record = store.observe(&tenant.state.key()).await.unwrap();
+        assert_eq!(record.is_some(), when == Cut::After);
+        let again = store.apply(&tenant, &Expected::as_observed(record.as_ref())).await.unwrap();
+        assert_eq!(again, if when == Cut::After { Applied::Unchanged } else { Applied::Created });
+    }
+    let store = Arc::new(store);
+    forty_users_while(&store, async || {
+        for when in [Cut::After, Cut::Before].into_iter().cycle().take(6) {
+            proxy.cut(when);
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_connection_left() {
+    let backend = PostgresHand::start().await;
+    let name = &backend.database().name;
+    backend.sql(&format!("ALTER ROLE {name} CONNECTION LIMIT 0"), &[]).await;
+    backend.end_connections().await;
+    let sentence = unavailable(backend.store.apply(&other(), &Expected::Absent), 12).await;
+    assert!(
+        sentence.contains("no connection left for the operator. Raise max_connections"),
+        "{sentence}"
+    );
+    backend.sql(&format!("ALTER ROLE {name} CONNECTION LIMIT -1"), &[]).await;
+    backend.store.apply(&other(), &Expected::Absent).await.unwrap();
+}
+
+/// It holds up who wants to write that row, for a while, and nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_on_a_row() {
+    let backend = PostgresHand::start().await;
+    let (acme, ada) = (samples::tenant("acme"), samples::user("acme", "ada", None));
+    for state in [&acme, &ada] {
+        backend.store.apply(&desired(state.clone()), &Expected::Absent).await.unwrap();
+    }
+    let mut hand = backend.database().admin().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM tenants WHERE tenant_id = 'acme' FOR UPDATE")
+        .execute(&mut hand)
+        .await
+        .unwrap();
+    let ours = Expected::Marked(samples::mark(&ada.key()));
+    let applied = backend.store.apply(&desired(ada.clone()), &ours).await.unwrap();
+    assert_eq!(applied, Applied::Unchanged, "to look needs no lock");
+    let bob = desired(samples::user("acme", "bob", None));
+    let sentence = unavailable(backend.store.apply(&bob, &Expected::Absent), 5).await;
+    assert!(
+        sentence.contains("another session holds a lock on what is to be written"),
+        "{sentence}"
+    );
+    backend.store.apply(&other(), &Expected::Absent).await.unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut hand).await.unwrap();
+    backend.store.apply(&bob, &Expected::Absent).await.unwrap();
+    // An identity provider that reads, or adds a row that refers to it, is in nobody's way.
+    sqlx::raw_sql("BEGIN; SELECT FROM tenants WHERE tenant_id = 'acme' FOR KEY SHARE")
+        .execute(&mut hand)
+        .await
+        .unwrap();
+    let carl = desired(samples::user("acme", "carl", None));
+    backend.store.apply(&carl, &Expected::Absent).await.unwrap();
+}
+
+#[tokio::test]
+async fn read_only() {
+    let backend = PostgresHand::start().await;
+    let tenant = samples::tenant("acme");
+    backend.store.apply(&desired(tenant.clone()), &Expected::Absent).await.unwrap();
+    let name = &backend.database().name;
+    backend
+        .sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"), &[])
+        .await;
+    backend.end_connections().await;
+    assert!(backend.store.observe(&tenant.key()).await.unwrap().is_some());
+    let sentence = unavailable(backend.store.apply(&other(), &Expected::Absent), 10).await;
+    assert!(sentence.contains("PostgreSQL is read-only. Connect to the primary"), "{sentence}");
+    let (address, credentials) = (backend.database().address(), backend.database().credentials());
+    let refused = SqlStore::open_postgres(&address, &credentials).await.err().unwrap().to_string();
+    assert!(refused.contains("PostgreSQL is read-only"), "{refused}");
+    backend.sql("SET default_transaction_read_only = off", &[]).await;
+    backend.sql(&format!("ALTER DATABASE {name} RESET default_transaction_read_only"), &[]).await;
+    backend.end_connections().await;
+    backend.store.apply(&other(), &Expected::Absent).await.unwrap();
+}
+
+/// A file system of 8 MB under the database; removed with it.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where this process may not mount.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = Command::new("id").args(["-u", "postgres"]).output().unwrap().stdout;
+        let owner = String::from_utf8(owner).unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size=8m,uid={}", owner.trim()), "tmpfs"])
+            .arg(folder.path())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then(|| Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+/// Until there is no room for another row.
+const FILL: &str = "DO $$ BEGIN LOOP \
+                    INSERT INTO filler SELECT gen_random_uuid() FROM generate_series(1, 200); \
+                    END LOOP; EXCEPTION WHEN disk_full THEN NULL; END $$";
+const PRETEND: &str = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
+                       $$ BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = 'disk_full'; END $$; \
+                       CREATE TRIGGER full_disk BEFORE INSERT ON tenants EXECUTE FUNCTION full_disk()";
+
+/// Tables on a small file system, which a stranger's table fills. Where that cannot be mounted the server is
+/// told to say what it would say.
+#[tokio::test]
+async fn a_full_disk() {
+    let disk = SmallDisk::mount();
+    let server = Server::own(tempfile::tempdir().unwrap(), &[]);
+    let backend: Postgres = Database::on(server).await.with_hand().await;
+    let tenant = samples::rich().swap_remove(0);
+    let (fill, free) = if let Some(disk) = &disk {
+        let place = disk.0.path().display();
+        backend.sql(&format!("CREATE TABLESPACE small LOCATION '{place}'"), &[]).await;
+        backend.sql("ALTER TABLE tenants SET TABLESPACE small", &[]).await;
+        backend.sql("CREATE TABLE filler (bytes TEXT) TABLESPACE small", &[]).await;
+        (FILL, "DROP TABLE filler")
+    } else {
+        eprintln!("no file system can be mounted here: the server only says that its disk is full");
+        (PRETEND, "DROP TRIGGER full_disk ON tenants")
+    };
+    let mut admin = backend.database().admin().await;
+    sqlx::raw_sql(fill).execute(&mut admin).await.unwrap();
+    // The exception above gave the last rows back, so a few tenants may still fit.
+    let mut written = 0;
+    let sentence = loop {
+        let mut state = tenant.clone();
+        let State::Tenant(next) = &mut state else { unreachable!() };
+        next.tenant_id = format!("tenant-{written}");
+        match backend.store.apply(&desired(state), &Expected::Absent).await {
+            Ok(applied) => assert_eq!(applied, Applied::Created),
+            Err(Error::Unavailable(sentence)) => break sentence,
+            Err(error) => panic!("{error}"),
+        }
+        written += 1;
+        assert!(written < 3000, "the disk never becomes full");
+    };
+    assert_eq!(sentence, "PostgreSQL's disk is full. Free some space, or enlarge its volume.");
+    backend.sql(free, &[]).await;
+    assert_eq!(backend.store.observe(&tenant.key()).await.unwrap(), None);
+    let applied = backend.store.apply(&desired(tenant), &Expected::Absent).await.unwrap();
+    assert_eq!(applied, Applied::Created);
+    let rows = backend.hand.texts("SELECT count(*)::text FROM tenants", &[]).await;
+    assert_eq!(rows[0][0].as_deref(), Some(&*(written + 1).to_string()));
+}
+
+#[tokio::test]
+async fn what_postgresql_cannot_keep_is_refused() {
+    let backend = PostgresHand::start().await;
+    let State::Tenant(mut tenant) = samples::tenant("acme") else { unreachable!() };
+    tenant.display_name = Some("A\0B".into());
+    let refused = backend.store.apply(&desired(State::Tenant(tenant)), &Expected::Absent).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.class(), Class::Terminal);
+    assert!(error.to_string().contains("U+0000"), "{error}");
+    backend.store.apply(&other(), &Expected::Absent).await.unwrap();
+}

@@ -1,0 +1,85 @@
+//! Two operators on one store: the later one has it, and the earlier one writes no more.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::Database;
+use crate::{
+    policy::Class,
+    store::{
+        Applied, Deleted, Error, Expected, Store,
+        conformance::samples::{self, desired},
+    },
+};
+
+#[tokio::test]
+async fn whoever_opens_the_store_takes_it_over() {
+    let database = Database::new().await;
+    let old = database.open().await;
+    let acme = desired(samples::tenant("acme"));
+    old.apply(&acme, &Expected::Absent).await.unwrap();
+    assert!(old.taken_over().now_or_never().is_none());
+
+    let new = database.open().await;
+    assert_eq!(old.id(), new.id());
+    let other = desired(samples::tenant("other"));
+    for _ in 0..2 {
+        let error = old.apply(&other, &Expected::Absent).await.unwrap_err();
+        assert!(matches!(error, Error::TakenOver), "{error}");
+        assert_eq!(error.class(), Class::Terminal, "it must not be tried again");
+    }
+    tokio::time::timeout(Duration::from_secs(5), old.taken_over()).await.unwrap();
+    let key = acme.state.key();
+    let deleted = old.delete(&key, &acme.mark).await;
+    assert!(matches!(deleted, Err(Error::TakenOver)), "{deleted:?}");
+    // It may look, and finds that there is nothing to do.
+    assert_eq!(
+        old.apply(&acme, &Expected::Marked(acme.mark.clone())).await.unwrap(),
+        Applied::Unchanged
+    );
+
+    assert_eq!(new.observe(&other.state.key()).await.unwrap(), None);
+    assert_eq!(new.apply(&other, &Expected::Absent).await.unwrap(), Applied::Created);
+    assert_eq!(new.delete(&key, &acme.mark).await.unwrap(), Deleted::Removed);
+    assert!(new.taken_over().now_or_never().is_none());
+}
+
+/// A transaction that has begun ends before the store is taken over: none is committed after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taking_over_waits_for_what_is_being_written() {
+    let database = Database::new().await;
+    let old = database.open().await;
+    let acme = desired(samples::tenant("acme"));
+    old.apply(&acme, &Expected::Absent).await.unwrap();
+
+    let mut hand = database.admin().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM tenants FOR UPDATE").execute(&mut hand).await.unwrap();
+    let mut changed = acme.clone();
+    changed.memo = serde_json::json!("late");
+    let writing = tokio::spawn({
+        let mark = acme.mark.clone();
+        async move {
+            let result = old.apply(&changed, &Expected::Marked(mark)).await;
+            (old, changed, result)
+        }
+    });
+    let mut looking = database.admin().await;
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND application_name = 'keyreeve' AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() == 0 {}
+    let opening = database.open();
+    let freeing = async {
+        // Both wait now: the old one for the row, the new one for the old one.
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() < 2 {}
+        sqlx::raw_sql("ROLLBACK").execute(&mut hand).await.unwrap();
+    };
+    let (new, ()) = tokio::join!(opening, freeing);
+    let (old, changed, result) = writing.await.unwrap();
+    assert!(matches!(result, Ok(Applied::Updated(_))), "{result:?}");
+    let record = new.observe(&acme.state.key()).await.unwrap().unwrap();
+    assert_eq!(record.memo, "late", "what was committed before is there");
+    let late = old.apply(&acme, &Expected::Marked(acme.mark.clone())).await;
+    assert!(matches!(late, Err(Error::TakenOver)), "{late:?}");
+    drop(changed);
+}

@@ -1,0 +1,149 @@
+//! Opening a database: what is refused, and several that open it at once.
+
+use futures::future::join_all;
+use sqlx::{AssertSqlSafe, Executor};
+use tokio::net::TcpListener;
+
+use super::{Database, Hand, PostgresHand};
+use crate::store::{
+    self, Expected, OpenError, Store, StoreUrl,
+    conformance::samples::{self, desired},
+    sql::{SqlStore, postgres::Address},
+};
+
+async fn refusal(database: &Database, address: &Address) -> OpenError {
+    match SqlStore::open_postgres(address, &database.credentials()).await {
+        Ok(_) => panic!("{address} was opened"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_that_start_at_once_make_one_schema() {
+    let database = Database::new().await;
+    let stores = join_all((0..5).map(|_| database.open())).await;
+    for store in &stores {
+        assert_eq!((store.kind(), store.id()), ("postgres", stores[0].id()));
+    }
+    assert_eq!(stores[0].id().len(), 32);
+    let tenant = desired(samples::tenant("acme"));
+    let results = join_all(stores.iter().map(|store| store.apply(&tenant, &Expected::Absent)));
+    let written = results.await.into_iter().flatten().count();
+    assert_eq!(written, 1, "the one that came last has it");
+}
+
+#[tokio::test]
+async fn all_is_there_after_an_end() {
+    let database = Database::new().await;
+    let store = database.open().await;
+    for state in samples::rich() {
+        store.apply(&desired(state), &Expected::Absent).await.unwrap();
+    }
+    let id = store.id().to_owned();
+    drop(store);
+    let url: StoreUrl = database.address().to_string().parse().unwrap();
+    let store = store::open(&url, &database.credentials()).await.unwrap();
+    assert_eq!((store.kind(), store.id()), ("postgres", &*id));
+    for state in samples::rich() {
+        let record = store.observe(&state.key()).await.unwrap().unwrap();
+        assert_eq!((record.state, record.drifted), (state, false));
+    }
+}
+
+#[tokio::test]
+async fn databases_that_are_refused() {
+    let database = Database::new().await;
+    let mut admin = database.admin().await;
+    // Another program's.
+    admin.execute("CREATE TABLE users (name TEXT)").await.unwrap();
+    let error = refusal(&database, &database.address()).await;
+    assert!(matches!(error, OpenError::Database { .. }), "{error}");
+    assert!(
+        error.to_string().contains("another program's database. Create a database of its own"),
+        "{error}"
+    );
+    admin.execute("DROP TABLE users").await.unwrap();
+    // In another encoding.
+    let latin = format!(
+        "CREATE DATABASE {0}_latin OWNER {0} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'",
+        database.name
+    );
+    admin.execute(AssertSqlSafe(latin)).await.unwrap();
+    let named = |name: String| -> Address {
+        format!("postgres://{}/{name}", database.server.address()).parse().unwrap()
+    };
+    let error = refusal(&database, &named(format!("{}_latin", database.name))).await;
+    assert!(error.to_string().contains("its encoding is LATIN1. Create"), "{error}");
+    // None at all.
+    let error = refusal(&database, &named("nowhere".into())).await;
+    assert!(error.to_string().contains("no database of this name"), "{error}");
+    // One in which the role may make no tables.
+    let sql = format!("ALTER DATABASE {} OWNER TO postgres", database.name);
+    admin.execute(AssertSqlSafe(sql)).await.unwrap();
+    admin.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC").await.unwrap();
+    let error = refusal(&database, &database.address()).await;
+    assert!(
+        error.to_string().contains("role may not do this in PostgreSQL. Make it the owner"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let database = Database::new().await;
+    drop(database.open().await);
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (7, 'of the future', TRUE, '', 0)";
+    database.admin().await.execute(newer).await.unwrap();
+    let error = refusal(&database, &database.address()).await;
+    assert!(matches!(error, OpenError::Newer { found: 7, known: 2, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn nothing_or_silence_at_the_address() {
+    let database = Database::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://{}/k", listener.local_addr().unwrap());
+    let began = std::time::Instant::now();
+    let error = refusal(&database, &url.parse().unwrap()).await;
+    assert!(matches!(error, OpenError::Away { .. }), "{error}");
+    assert!(error.to_string().contains("gives no answer"), "{error}");
+    assert!(began.elapsed().as_secs() < 20);
+    drop(listener);
+    let error = refusal(&database, &url.parse().unwrap()).await;
+    assert!(matches!(error, OpenError::Away { .. }), "{error}");
+    assert!(error.to_string().contains("nothing listens at its address"), "{error}");
+}
+
+/// So names sort and compare as in SQLite, whatever the locale of the database.
+#[tokio::test]
+async fn every_text_is_in_byte_order() {
+    let backend = PostgresHand::start().await;
+    let others = backend.hand.texts(
+        "SELECT table_name || '.' || column_name FROM information_schema.columns \
+         WHERE table_schema = current_schema() AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C' \
+         AND table_name <> '_sqlx_migrations'",
+        &[],
+    );
+    assert_eq!(others.await, Vec::<Vec<_>>::new());
+}
+
+#[tokio::test]
+async fn connections_give_up_rather_than_hang() {
+    let backend = PostgresHand::start().await;
+    for (name, value) in [
+        ("statement_timeout", "15s"),
+        ("lock_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "20s"),
+        ("application_name", "keyreeve"),
+    ] {
+        for mut tx in [
+            backend.store.engine.read().await.unwrap(),
+            backend.store.engine.write().await.unwrap(),
+        ] {
+            let sql = format!("SELECT current_setting('{name}') AS value");
+            let row = tx.row(sql, &[]).await.unwrap().unwrap();
+            assert_eq!(row.text("value").as_deref(), Some(value), "{name}");
+        }
+    }
+}
