@@ -34,6 +34,7 @@ mod outage;
 mod own_rules;
 mod password_canary;
 mod pod_security;
+mod postgres;
 mod process;
 mod profile;
 mod quota;

@@ -32,8 +32,9 @@ impl Operator {
 
     fn arguments(space: &Space, flags: &[&str]) -> Vec<String> {
         let store = format!("sqlite:{}", space.store_file().display());
-        let mut arguments = vec!["--watch-namespace", &space.namespace, "--store", &store];
+        let mut arguments = vec!["--watch-namespace", &space.namespace];
         for (default, value) in [
+            ("--store", store.as_str()),
             ("--metrics-bind-address", "0"),
             ("--health-probe-bind-address", "0"),
             ("--resync", "10m"),
@@ -128,6 +129,11 @@ impl Operator {
         let limited =
             Command::new("prlimit").args(["--pid", &self.id().to_string(), limit]).status();
         assert!(limited.unwrap().success());
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// SIGKILL.

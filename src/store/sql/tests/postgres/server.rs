@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 /// A server.
 #[derive(Clone)]
-pub(super) struct Server {
+pub struct Server {
     address: String,
     own: Option<Arc<Own>>,
 }
@@ -31,7 +31,7 @@ struct Own {
 
 impl Server {
     /// The one that `dev/with-postgres.sh` runs.
-    pub(super) fn shared() -> Self {
+    pub fn shared() -> Self {
         let address = env::var("KEYREEVE_TEST_POSTGRES").expect(
             "KEYREEVE_TEST_POSTGRES is not set: these tests need a PostgreSQL server, run them by \
              `make test` or by dev/with-postgres.sh",
@@ -40,7 +40,7 @@ impl Server {
     }
 
     /// A new one with these settings. What stands in the folder is there when it starts.
-    pub(super) fn own(folder: TempDir, settings: &[&str]) -> Self {
+    pub fn own(folder: TempDir, settings: &[&str]) -> Self {
         // The server runs as another user when the test runs as root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let settings: Vec<_> = settings.iter().map(ToString::to_string).collect();
@@ -54,12 +54,12 @@ impl Server {
     }
 
     /// Ends it in order, as an administrator does.
-    pub(super) fn stop(&self) {
+    pub fn stop(&self) {
         end(self.mine().process.lock().unwrap().take());
     }
 
     /// Ends it at once, as a crash does: what was not committed is lost, and nobody is told.
-    pub(super) fn crash(&self) {
+    pub fn crash(&self) {
         let pid =
             fs::read_to_string(self.mine().folder.path().join("data/postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap();
@@ -68,7 +68,7 @@ impl Server {
     }
 
     /// Starts it again, at the same address and with what was in it.
-    pub(super) fn start(&self) {
+    pub fn start(&self) {
         let own = self.mine();
         let (process, address) = run(own.folder.path(), &own.settings);
         assert_eq!(address, self.address);
@@ -76,12 +76,12 @@ impl Server {
     }
 
     /// `HOST:PORT`.
-    pub(super) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.address
     }
 
     /// A connection that may do everything.
-    pub(super) async fn admin(&self, database: &str) -> PgConnection {
+    pub async fn admin(&self, database: &str) -> PgConnection {
         let (host, port) = self.address.split_once(':').unwrap();
         let options = PgConnectOptions::new_without_pgpass()
             .host(host)
