@@ -6,8 +6,8 @@
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## see it work: a cluster, the operator, and the story of two tenants
-	@dev/demo.sh
+demo: ## see it work: a cluster, the operator, and the story of two tenants (STORE=postgres: on PostgreSQL)
+	@STORE=$(or $(STORE),sqlite) dev/demo.sh
 
 test: ## all tests, on a real control plane
 	@dev/test.sh

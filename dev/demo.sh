@@ -3,19 +3,21 @@
 # the operator with the chart's ServiceAccount, and tells the story of examples/two-tenants; its parts
 # are in dev/demo/. Every step checks what it shows: the demo ends with an error when one is not so.
 #
-#     KEEP=1 make demo     leaves cluster and operator running and says what to type next
+#     STORE=postgres make demo     tells it on PostgreSQL
+#     KEEP=1 make demo             leaves cluster and operator running and says what to type next
 
 . "$(dirname "$0")/lib.sh"
 . dev/tools.sh
 . dev/cluster-lib.sh
 . dev/chart.sh
-for part in show bundle plans access passwords keys deletion; do
+. dev/postgres-lib.sh
+for part in show store bundle plans access passwords keys deletion; do
   # shellcheck source=/dev/null
   . "dev/demo/$part.sh"
 done
 
 DIR=$ROOT/target/demo/$$
-STORE=$DIR/keyreeve.db
+STORE=${STORE-sqlite}
 CONTROL_PLANE_PID=
 OPERATOR_PID=
 
@@ -33,6 +35,7 @@ finish() {
   if [ -n "$CONTROL_PLANE_PID" ]; then
     stop_control_plane "$CONTROL_PLANE_PID"
   fi
+  stop_postgres
   rm -rf "$DIR"
   exit "$code"
 }
@@ -40,7 +43,7 @@ finish() {
 # start_operator [COMMAND…]: by way of the command, if there is one.
 start_operator() {
   KUBECONFIG=$DIR/operator.kubeconfig POD_NAMESPACE=keyreeve-system \
-    "$@" target/debug/keyreeve run --store "sqlite:$STORE" --log-format text \
+    "$@" target/debug/keyreeve run "${STORE_FLAGS[@]}" --log-format text \
     --metrics-bind-address 0 --health-probe-bind-address 0 >>"$DIR/operator.log" 2>&1 &
   OPERATOR_PID=$!
 }
@@ -61,6 +64,7 @@ identity store, from which an identity provider serves logins. Both sides are sh
 leave_running() {
   trap - EXIT INT TERM
   disown "$OPERATOR_PID"
+  [ -z "${POSTGRES_SERVER_PID-}" ] || disown "$POSTGRES_SERVER_PID"
   cat <<EOF
 
 Everything is left running. Next:
@@ -71,12 +75,12 @@ Everything is left running. Next:
   kubectl explain tnt.spec.settings
   kubectl edit tprof standard --namespace platform
   target/debug/keyreeve jwks bank
-  sqlite3 "$STORE" 'SELECT * FROM v1_users'
+  ${STORE_SHELL[*]} <<<'SELECT * FROM v1_users;'
   tail -f "$DIR/operator.log"
 
 The end:
 
-  kill $OPERATOR_PID $CONTROL_PLANE_PID; while kill -0 $CONTROL_PLANE_PID 2>/dev/null; do sleep 0.2; done; rm -rf "$DIR"
+  kill $OPERATOR_PID $CONTROL_PLANE_PID ${POSTGRES_SERVER_PID-}; while kill -0 $CONTROL_PLANE_PID 2>/dev/null; do sleep 0.2; done; rm -rf "$DIR"
 EOF
 }
 
@@ -84,10 +88,17 @@ main() {
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  [[ $STORE == @(sqlite|postgres) ]] || die "STORE is sqlite or postgres, not $STORE"
   need_rust
   tools_controlplane
   tools_helm
-  tools_sqlite3
+  case $STORE in
+    sqlite) tools_sqlite3 ;;
+    postgres)
+      tools_postgres
+      PATH=$POSTGRES_BIN:$PATH
+      ;;
+  esac
   tools_faketime
   tools_jose
   step "Compiling the operator" "about 3 minutes" cargo build --locked --quiet
@@ -97,6 +108,7 @@ main() {
   else
     step "Starting a cluster" "" start_control_plane "$DIR" --stop-with-parent
   fi
+  step "Starting the store" "" start_store "$DIR"
   step "Installing the chart" "" install_chart "$DIR/operator.kubeconfig"
   step "Starting the operator" "" start_operator
   introduce

@@ -21,13 +21,13 @@ show_roles() {
       SELECT held.username, c.role_namespace, c.role_name FROM v1_role_composites AS c JOIN held
         ON c.tenant_id = 'bank' AND c.name = held.name AND c.namespace IS NOT DISTINCT FROM held.namespace
     )
-    SELECT held.username AS user,
-           group_concat((SELECT replace(group_concat(value, ' '), '*', 'any') FROM json_each(rule.value, '\$.methods')) || ' ' ||
-                        (SELECT group_concat(value, ' ') FROM json_each(rule.value, '\$.paths')), ';  ') AS may
+    SELECT held.username AS username,
+           $(joined "(SELECT replace($(joined value ' '), '*', 'any') FROM $(elements "$(member rule.value methods)")) || ' ' ||
+                     (SELECT $(joined value ' ') FROM $(elements "$(member rule.value paths)"))" ';  ') AS may
     FROM held JOIN v1_roles AS r
-      ON r.tenant_id = 'bank' AND r.name = held.name AND r.namespace IS NOT DISTINCT FROM held.namespace,
-      json_each(r.rules) AS rule
-    GROUP BY 1" | indented
+      ON r.tenant_id = 'bank' AND r.name = held.name AND r.namespace IS NOT DISTINCT FROM held.namespace
+      CROSS JOIN $(elements r.rules) AS rule
+    GROUP BY 1 ORDER BY 1" | indented
 }
 
 show_grant() {
@@ -55,8 +55,7 @@ YAML
 show_drift() {
   local grab="INSERT INTO user_roles VALUES ('bank', 'ben', '', 'head')"
   tell "Ben finds a way into the store, and makes himself head of the bank:"
-  printf '$ sqlite3 keyreeve.db "%s"\n' "$grab"
-  sqlite3 "$STORE" "PRAGMA foreign_keys = ON; $grab"
+  by_hand "$grab"
   expect "the roles that ben holds" 2 "$(fact "$BENS_ROLES")"
   tell "The next resync (asked for here; else every 10 minutes) takes it from him, and says so:"
   shown kubectl annotate tusr ben keyreeve.dev/reconcile=now

@@ -66,16 +66,6 @@ is() {
   message "$@" | grep -q "^$reason: "
 }
 
-# store QUERY: asks the store, as an identity provider would: read-only, by the views v1_*.
-store() {
-  sqlite3 -readonly -header -column "$STORE" "$1"
-}
-
-# fact QUERY: one value of the store.
-fact() {
-  sqlite3 -readonly "$STORE" "$1"
-}
-
 # awaited WHAT COMMAND…: until the command succeeds.
 awaited() {
   local what=$1 end=$((SECONDS + 30))

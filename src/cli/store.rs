@@ -11,7 +11,7 @@ use crate::store::{self, Credentials, OpenError, Source, Store, StoreUrl};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Store")]
+#[group(id = "store-flags")]
 #[allow(clippy::doc_markdown, reason = "it is the text of --help")]
 pub(super) struct Flags {
     /// Where tenants, roles and users live: sqlite:PATH, a file that is made if it is not there, or postgres://HOST/DATABASE. One operator at a time can have it.
@@ -20,16 +20,17 @@ pub(super) struct Flags {
         env = "KEYREEVE_STORE",
         value_name = "URL",
         default_value = "sqlite:/var/lib/keyreeve/keyreeve.db",
-        hide_env_values = true
+        hide_env_values = true,
+        help_heading = "Store"
     )]
     store: String,
 
     /// The file with the operator's name at a store that is a server; read again when it changes. Or the environment variable KEYREEVE_STORE_USERNAME, or PGUSER.
-    #[arg(long, env = "KEYREEVE_STORE_USERNAME_FILE", value_name = "PATH")]
+    #[arg(long, env = "KEYREEVE_STORE_USERNAME_FILE", value_name = "PATH", help_heading = "Store")]
     store_username_file: Option<PathBuf>,
 
     /// The file with its password; read again when it changes. Or the environment variable KEYREEVE_STORE_PASSWORD, or PGPASSWORD.
-    #[arg(long, env = "KEYREEVE_STORE_PASSWORD_FILE", value_name = "PATH")]
+    #[arg(long, env = "KEYREEVE_STORE_PASSWORD_FILE", value_name = "PATH", help_heading = "Store")]
     store_password_file: Option<PathBuf>,
 }
 

@@ -1,10 +1,9 @@
 //! The schema, step by step: one text for both databases. A step that was released never changes.
 //!
-//! PostgreSQL gets each text with one substitution: every column of type `TEXT` is made with
-//! `COLLATE "C"`, byte order, which is what SQLite compares and sorts by. Steps must not drop a
-//! view that identity providers read: the rights that were granted on it would go with it.
-
-use std::borrow::Cow;
+//! PostgreSQL gets each text with two substitutions. Every column of type `TEXT` is made with
+//! `COLLATE "C"`, byte order, which is what SQLite compares and sorts by. And a view that is
+//! dropped and made anew with more columns is replaced, because the rights that were granted on it
+//! would go with it; SQLite knows neither rights nor `CREATE OR REPLACE`.
 
 use sqlx::{
     AssertSqlSafe, SqlSafeStr,
@@ -65,11 +64,16 @@ pub(super) async fn migrate(
 
 /// A step's text as a database understands it.
 fn text(sql: &'static str, dialect: Dialect) -> String {
-    let text = match dialect {
-        Dialect::Sqlite => Cow::Borrowed(sql),
-        Dialect::Postgres => Cow::Owned(sql.replace(" TEXT", " TEXT COLLATE \"C\"")),
-    };
-    text.into_owned()
+    match dialect {
+        Dialect::Sqlite => sql.into(),
+        Dialect::Postgres => {
+            let lines = sql.lines().filter(|line| !line.starts_with("DROP VIEW "));
+            let text: Vec<&str> = lines.collect();
+            text.join("\n")
+                .replace(" TEXT", " TEXT COLLATE \"C\"")
+                .replace("CREATE VIEW ", "CREATE OR REPLACE VIEW ")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +93,19 @@ mod tests {
             };
             assert_eq!(postgres.matches("TEXT COLLATE \"C\"").count(), columns(sql), "{name}");
             assert_eq!(text(sql, Dialect::Sqlite), sql);
+        }
+    }
+
+    #[test]
+    fn no_right_on_a_view_is_lost() {
+        for (_, name, sql) in STEPS {
+            let postgres = text(sql, Dialect::Postgres);
+            assert!(!postgres.contains("DROP VIEW"), "{name}");
+            assert_eq!(
+                postgres.matches("CREATE OR REPLACE VIEW").count(),
+                sql.matches("CREATE VIEW").count(),
+                "{name}"
+            );
         }
     }
 }

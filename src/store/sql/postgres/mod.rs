@@ -75,14 +75,14 @@ impl PostgresServer {
         statement: &'static str,
     ) -> Result<Transaction<'static, Postgres>, Error> {
         if self.pool.num_idle() == 0 {
-            // It may be that a connection has to be made.
-            self.login_again()?;
+            // It may be that a connection has to be made. If the files cannot be read, by what they said last.
+            let _ = self.login_again();
         }
-        let begun = match self.pool.begin_with(statement).await {
+        let begun = match self.begun(statement).await {
             Err(error) if errors::is_login(&error) => {
                 // They were changed since they were read.
                 self.login_again()?;
-                self.pool.begin_with(statement).await
+                self.begun(statement).await
             }
             begun => begun,
         };
@@ -92,6 +92,17 @@ impl PostgresServer {
             Err(sqlx::Error::PoolTimedOut) => Err(error(self.probe().await)),
             Err(failed) => Err(error(failed)),
         }
+    }
+
+    async fn begun(
+        &self,
+        statement: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let limit = ACQUIRE_TIMEOUT + STATEMENT_TIMEOUT;
+        let begun = tokio::time::timeout(limit, self.pool.begin_with(statement));
+        begun
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
     }
 
     /// Makes the next connections by the credentials as they are now.

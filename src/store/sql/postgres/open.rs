@@ -71,6 +71,8 @@ fn limited(options: PgConnectOptions, statement: Duration, lock: Duration) -> Pg
         ("statement_timeout", milliseconds(statement)),
         ("lock_timeout", milliseconds(lock)),
         ("idle_in_transaction_session_timeout", milliseconds(IDLE_TIMEOUT)),
+        // No notices, such as that a table is there already.
+        ("client_min_messages", "warning".into()),
     ])
 }
 

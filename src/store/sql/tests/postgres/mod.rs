@@ -1,14 +1,16 @@
 //! The PostgreSQL store: the suite, opening a database (`open`, `logins`), who writes to it (`fence`), and
-//! all that may go wrong meanwhile (`faults`).
+//! all that may go wrong meanwhile (`faults`, with a `proxy`, and `disk`). `reader` is an identity provider.
 //!
 //! The server is the one of `dev/with-postgres.sh`, with a database for each test; tests that disturb
 //! the server itself start one of their own (`server`).
 
+mod disk;
 mod faults;
 mod fence;
 mod logins;
 mod open;
 mod proxy;
+mod reader;
 mod server;
 
 use async_trait::async_trait;
