@@ -22,7 +22,7 @@ show_roles() {
         ON c.tenant_id = 'bank' AND c.name = held.name AND c.namespace IS NOT DISTINCT FROM held.namespace
     )
     SELECT held.username AS username,
-           $(joined "(SELECT replace($(joined value ' '), '*', 'any') FROM $(elements "$(member rule.value methods)")) || ' ' ||
+           $(joined "(SELECT replace($(joined value ' '), '*', 'ANY') FROM $(elements "$(member rule.value methods)")) || ' ' ||
                      (SELECT $(joined value ' ') FROM $(elements "$(member rule.value paths)"))" ';  ') AS may
     FROM held JOIN v1_roles AS r
       ON r.tenant_id = 'bank' AND r.name = held.name AND r.namespace IS NOT DISTINCT FROM held.namespace

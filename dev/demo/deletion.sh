@@ -8,6 +8,6 @@ show_deletion() {
   shown kubectl --namespace team-bakery delete tnt bakery
   expect "dario in the store" 0 "$(fact "SELECT count(*) FROM v1_users WHERE username = 'dario'")"
   expect "the bakery in the store" 1 "$(fact "SELECT count(*) FROM v1_tenants WHERE tenant_id = 'bakery'")"
-  store "SELECT t.tenant_id, t.enabled, (SELECT $(joined username ' ') FROM v1_users AS u WHERE u.tenant_id = t.tenant_id) AS users
+  store "SELECT t.tenant_id, CASE WHEN t.enabled THEN 'yes' ELSE 'no' END AS enabled, (SELECT $(joined username ' ') FROM v1_users AS u WHERE u.tenant_id = t.tenant_id) AS users
     FROM v1_tenants AS t ORDER BY 1" | indented
 }

@@ -32,7 +32,7 @@ start_store() {
 store() {
   case $STORE in
     sqlite) sqlite3 -readonly -header -column "$STORE_FILE" "$1" ;;
-    postgres) read_only "${STORE_SHELL[@]}" --pset=border=0 --pset=footer=off --command="$1" ;;
+    postgres) read_only "${STORE_SHELL[@]}" --pset=border=0 --pset=footer=off --command="$1" | sed '/^$/d' ;;
   esac
 }
 
@@ -63,11 +63,11 @@ by_hand() {
 }
 
 # The two dialects have their own words for lists.
-# joined EXPRESSION SEPARATOR: the values of a group in one text.
+# joined EXPRESSION SEPARATOR: the values of a group in one text (SQLite: as it finds them, which is by key).
 joined() {
   case $STORE in
     sqlite) echo "group_concat($1, '$2')" ;;
-    postgres) echo "string_agg($1, '$2')" ;;
+    postgres) echo "string_agg($1, '$2' ORDER BY $1)" ;;
   esac
 }
 

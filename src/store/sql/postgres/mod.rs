@@ -156,10 +156,12 @@ fn pool(options: PgConnectOptions) -> PgPool {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .max_lifetime(LIFETIME)
         // What was under way on it is rolled back by this; over a dead network that would take for ever.
+        // One to a server that has become a replica is given up: the next one may reach the primary.
         .after_release(|conn, _| {
             Box::pin(async move {
-                let pinged = tokio::time::timeout(PING_TIMEOUT, conn.ping()).await;
-                pinged.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(|()| true)
+                let asked = sqlx::query_scalar("SELECT NOT pg_is_in_recovery()").fetch_one(conn);
+                let answered = tokio::time::timeout(PING_TIMEOUT, asked).await;
+                answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))
             })
         })
         .connect_lazy_with(options)

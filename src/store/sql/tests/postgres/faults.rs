@@ -213,6 +213,39 @@ async fn a_lock_on_a_row() {
     backend.store.apply(&carl, &Expected::Absent).await.unwrap();
 }
 
+/// Of two that wait for each other PostgreSQL ends one. When it is ours, it is tried again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadlock_with_another_hand() {
+    let backend = PostgresHand::start().await;
+    let (acme, ada) = (samples::tenant("acme"), samples::user("acme", "ada", None));
+    for state in [&acme, &ada] {
+        backend.store.apply(&desired(state.clone()), &Expected::Absent).await.unwrap();
+    }
+    let mut hand = backend.database().admin().await;
+    // So the server ends the other one.
+    sqlx::raw_sql("SET deadlock_timeout = '1min'; BEGIN; SELECT FROM users FOR UPDATE")
+        .execute(&mut hand)
+        .await
+        .unwrap();
+    let State::User(mut changed) = ada else { unreachable!() };
+    changed.first_name = Some("Ada".into());
+    let changed = State::User(changed);
+    let ours = Expected::Marked(samples::mark(&changed.key()));
+    let desired = desired(changed.clone());
+    let writing = backend.store.apply(&desired, &ours);
+    let hand = async {
+        // Now it has the tenant, and waits for the user.
+        let mut looking = backend.database().admin().await;
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                     AND application_name = 'keyreeve' AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() == 0 {}
+        sqlx::raw_sql("SELECT FROM tenants FOR UPDATE; COMMIT").execute(&mut hand).await.unwrap();
+    };
+    let (result, ()) = tokio::join!(writing, hand);
+    assert!(matches!(result, Err(Error::Raced)), "{result:?}");
+    converged(&backend.store, &changed).await;
+}
+
 #[tokio::test]
 async fn read_only() {
     let backend = PostgresHand::start().await;
