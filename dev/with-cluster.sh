@@ -11,6 +11,8 @@
 #     KEYREEVE_TEST_AUDIT_LOG                every request, one JSON object a line
 #     KEYREEVE_TEST_DIR                      a scratch folder
 #     PATH                                   with kubectl and helm in front
+#
+# Tests of the Keycloak store need one beside it: put dev/keycloak.sh in front.
 
 . "$(dirname "$0")/lib.sh"
 . dev/tools.sh
