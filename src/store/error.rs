@@ -71,12 +71,20 @@ impl From<Error> for Problem {
 pub enum OpenError {
     /// The URL is of no known form.
     #[error(
-        "--store {0:?} is not a store: use sqlite:PATH, such as sqlite:/var/lib/keyreeve/keyreeve.db"
+        "--store {0:?} is not a store: use sqlite:PATH, such as sqlite:/var/lib/keyreeve/keyreeve.db, or keycloak+https://HOST[:PORT][/PATH]"
     )]
     Url(String),
     /// The backend is known but not part of this build.
     #[error("--store {0:?}: this kind of store is not available in this version; use sqlite:PATH")]
     NotAvailable(String),
+    /// Keycloak cannot be spoken to.
+    #[error("the store at {address} cannot be opened: {cause}")]
+    Keycloak {
+        /// Where it is.
+        address: String,
+        /// What went wrong, and what to do next.
+        cause: String,
+    },
     /// The file cannot be opened or made.
     #[error("the store {path} cannot be opened: {cause}. {hint}")]
     File {

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+pub mod keycloak;
 mod model;
 pub mod sql;
 mod url;
@@ -23,11 +24,12 @@ mod url;
 pub use error::{Error, OpenError};
 
 pub use model::{
-    Key, NamespaceState, NewPassword, Record, RoleName, RoleState, State, TenantState, UserState,
+    Key, NamespaceState, NewPassword, Record, RoleName, RoleState, SigningKey, State, TenantState,
+    UserState,
 };
 pub use url::StoreUrl;
 
-use crate::policy::Support;
+use crate::policy::{Support, password::Argon2Cost};
 pub use crate::policy::{
     claim::{Kind, Mark},
     limits::{Counted, Counts, Limits},
@@ -44,6 +46,17 @@ pub trait Store: Send + Sync {
 
     /// What the store can do with a setting of this value.
     fn support(&self, path: &str, value: &Value) -> Support;
+
+    /// Whether the store signs itself, and so wants the private halves of a tenant's keys
+    /// ([`Desired::keys`]).
+    fn signs(&self) -> bool {
+        false
+    }
+
+    /// How the store wants passwords to be hashed, whatever a tenant says; none if it takes every function.
+    fn password_cost(&self) -> Option<Argon2Cost> {
+        None
+    }
 
     /// What the store has under this key, if anything. Reads only.
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error>;
@@ -85,10 +98,15 @@ pub struct Census {
     pub administrator: Option<String>,
 }
 
-/// Opens the store that a URL names.
+/// Opens the store that a URL names, where the URL is all that it takes.
 pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         StoreUrl::Sqlite(path) => Ok(Arc::new(sql::SqliteStore::open(path).await?)),
+        // It takes more than a URL: `KeycloakStore::open`.
+        StoreUrl::Keycloak(address) => Err(OpenError::Keycloak {
+            address: address.rest.clone(),
+            cause: "there is no client id and secret: give --store-client-id and --store-client-secret-file".into(),
+        }),
     }
 }
 
@@ -106,13 +124,15 @@ pub struct Desired {
     pub password: Option<NewPassword>,
     /// The plan's limits, which this must not exceed more than it did before.
     pub limits: Limits,
+    /// For a tenant in a store that signs: all its keys. None leaves those that are there.
+    pub keys: Option<Vec<SigningKey>>,
 }
 
 impl Desired {
     /// A state with its mark and memo, without limits and without a password to set.
     #[must_use]
     pub fn new(state: State, mark: Mark, memo: Value) -> Self {
-        Self { state, mark, memo, password: None, limits: Limits::default() }
+        Self { state, mark, memo, password: None, limits: Limits::default(), keys: None }
     }
 }
 

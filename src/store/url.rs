@@ -1,14 +1,16 @@
-//! Which store: one URL, `sqlite:PATH`, later `postgres://…` and `keycloak+https://…`.
+//! Which store: one URL, `sqlite:PATH` or `keycloak+https://…`, later `postgres://…`.
 
 use std::{path::PathBuf, str::FromStr};
 
-use super::OpenError;
+use super::{OpenError, keycloak};
 
 /// The store that `--store` names. It carries no credentials: they come from the environment or from files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// A SQLite file.
     Sqlite(PathBuf),
+    /// A Keycloak.
+    Keycloak(keycloak::Address),
 }
 
 impl FromStr for StoreUrl {
@@ -19,7 +21,14 @@ impl FromStr for StoreUrl {
             Some(("sqlite", path)) if !path.trim_start_matches('/').is_empty() => {
                 Ok(Self::Sqlite(path.strip_prefix("//").unwrap_or(path).into()))
             }
-            Some(("postgres" | "postgresql" | "keycloak+http" | "keycloak+https", _)) => {
+            Some(("keycloak+http" | "keycloak+https", _)) => url
+                .strip_prefix("keycloak+")
+                .and_then(keycloak::Address::parse)
+                .map(Self::Keycloak)
+                .ok_or_else(|| {
+                    OpenError::Url(url.split('@').next_back().unwrap_or_default().into())
+                }),
+            Some(("postgres" | "postgresql", _)) => {
                 // Credentials may stand in the part that is cut off.
                 Err(OpenError::NotAvailable(url.split(':').next().unwrap_or_default().into()))
             }
@@ -44,6 +53,10 @@ mod tests {
         for url in ["", "sqlite", "sqlite:", "mysql://x", "/var/lib/k.db"] {
             assert!(matches!(url.parse::<StoreUrl>(), Err(OpenError::Url(_))), "{url}");
         }
+        let id = "keycloak+https://id.example/auth".parse::<StoreUrl>().unwrap();
+        assert!(matches!(id, StoreUrl::Keycloak(address) if address.rest == "id.example/auth"));
+        let error = "keycloak+https://me:secret@id".parse::<StoreUrl>().unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
         let error = "postgres://me:secret@db/x".parse::<StoreUrl>().unwrap_err().to_string();
         assert!(!error.contains("secret"), "{error}");
     }
