@@ -6,6 +6,7 @@ mod crds;
 mod docs;
 mod jwks;
 mod run;
+mod store;
 mod webhook;
 
 /// Keyreeve manages identity tenants as Kubernetes resources.

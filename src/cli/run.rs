@@ -13,7 +13,7 @@ use crate::{
     admission,
     api::Duration,
     controller::{self, Options, StartError, SystemClock},
-    store::{self, StoreUrl},
+    store::StoreUrl,
     telemetry::{self, Health, LogFormat, Metrics},
 };
 
@@ -29,7 +29,7 @@ const ANSWER: std::time::Duration = std::time::Duration::from_mins(1);
 /// its ServiceAccount when it runs in one.
 #[derive(Debug, Args)]
 pub struct Run {
-    /// Where tenants, roles and users live: sqlite:PATH. The file is made if it is not there; one operator at a time can have it.
+    /// Where tenants, roles and users live: sqlite:PATH (the file is made if it is not there; one operator at a time can have it), or `keycloak+https://HOST[:PORT][/PATH]`.
     #[arg(
         long,
         env = "KEYREEVE_STORE",
@@ -39,6 +39,9 @@ pub struct Run {
         help_heading = "Store"
     )]
     store: String,
+
+    #[command(flatten)]
+    store_flags: super::store::Flags,
 
     /// Take over what carries the mark of this owner: the id that the conflict's message prints. Repeatable.
     #[arg(
@@ -215,7 +218,7 @@ impl Run {
             owner = asked => owner.map_err(|error| error.to_string())?,
             () = stop.clone() => return Ok(()),
         };
-        let store = store::open(&store).await.map_err(|error| error.to_string())?;
+        let store = self.store_flags.open(&store).await?;
         let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
         telemetry::serve(
             self.health_probe_bind_address.0,
