@@ -57,3 +57,13 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_of_all_commands_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+}

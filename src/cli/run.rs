@@ -41,7 +41,7 @@ pub struct Run {
     store: String,
 
     #[command(flatten)]
-    store_flags: super::store::Flags,
+    store_flags: super::store::StoreFlags,
 
     /// Take over what carries the mark of this owner: the id that the conflict's message prints. Repeatable.
     #[arg(

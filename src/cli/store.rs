@@ -15,7 +15,7 @@ const SECRET: &str = "KEYREEVE_STORE_CLIENT_SECRET";
 
 /// What a store takes beside its URL.
 #[derive(Debug, Args)]
-pub(super) struct Flags {
+pub(super) struct StoreFlags {
     /// Keycloak: the id of the operator's client in the realm master.
     #[arg(
         long = "store-client-id",
@@ -53,7 +53,7 @@ pub(super) struct Flags {
     max_requests: u16,
 }
 
-impl Flags {
+impl StoreFlags {
     /// Opens the store of this URL.
     pub(super) async fn open(self, url: &StoreUrl) -> Result<Arc<dyn Store>, String> {
         let StoreUrl::Keycloak(address) = url else {

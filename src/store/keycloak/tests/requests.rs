@@ -41,6 +41,25 @@ async fn a_steady_state_costs_few_reads_and_no_write() {
 }
 
 #[tokio::test]
+async fn a_census_reads_roles_once_and_what_they_contain_only_where_it_matters() {
+    let backend = Keycloak::start().await;
+    let role = |name: &str, parts: &[&str]| {
+        let parts: Vec<_> = parts.iter().map(|part| samples::wide(part)).collect();
+        samples::role("acme", &samples::wide(name), Some(&parts))
+    };
+    let mut states = vec![samples::tenant("acme"), samples::namespace("acme", "billing")];
+    states.extend([role("a", &[]), role("b", &["a"]), role("c", &["b"])]);
+    for state in states {
+        backend.store().apply(&samples::desired(state), &Expected::Absent).await.unwrap();
+    }
+    let requests = backend.renamed.store.server.requests();
+    let before = requests.both();
+    backend.store().census("acme").await.unwrap();
+    // All users, those that are marked; the Namespaces; the roles of the realm, and of the one.
+    assert_eq!(requests.both(), (before.0 + 5, before.1));
+}
+
+#[tokio::test]
 async fn a_user_is_made_by_one_write() {
     let backend = Keycloak::start().await;
     let states = samples::rich();
