@@ -34,6 +34,7 @@ pub(super) struct Node {
     pub role: RoleId,
     pub is_marked: bool,
     pub administrator: bool,
+    pub is_composite: bool,
     pub contains: Vec<RoleName>,
 }
 
@@ -64,7 +65,7 @@ impl KeycloakStore {
             return Ok(Census::default());
         };
         let clients = self.namespace_clients(tenant).await?;
-        let graph = self.graph(tenant, &clients).await?;
+        let graph = self.graph(tenant, &clients, false).await?;
         let administrators = self.administrators(tenant, &graph).await?;
         let counts = Counts {
             users: self.marked_users(tenant).await?,
@@ -97,8 +98,14 @@ impl KeycloakStore {
         Ok(clients)
     }
 
-    /// The roles of the realm and of its Namespaces.
-    pub(super) async fn graph(&self, tenant: &str, clients: &[Value]) -> Result<Graph, Error> {
+    /// The roles of the realm and of its Namespaces. What they contain is read where it matters to who is
+    /// an administrator: where there are any, or `appoints` says that there will be.
+    pub(super) async fn graph(
+        &self,
+        tenant: &str,
+        clients: &[Value],
+        appoints: bool,
+    ) -> Result<Graph, Error> {
         let mut graph = Graph::default();
         self.read_roles(tenant, None, &mut graph).await?;
         for client in clients {
@@ -106,6 +113,11 @@ impl KeycloakStore {
             let Some(namespace) = namespaces::name_of(text("clientId")) else { continue };
             self.know_client(tenant, namespace, text("id"));
             self.read_roles(tenant, Some((namespace, text("id"))), &mut graph).await?;
+        }
+        if appoints || graph.roles.iter().any(|node| node.administrator) {
+            for node in graph.roles.iter_mut().filter(|node| node.is_composite) {
+                node.contains = self.names_in_role(tenant, &node.role).await?;
+            }
         }
         Ok(graph)
     }
@@ -122,13 +134,6 @@ impl KeycloakStore {
             let text = |name: &str| role[name].as_str().unwrap_or_default().to_owned();
             let id = RoleId { id: text("id"), client: client.map(Into::into), name: text("name") };
             let carried: Carried = roles::carried(&role);
-            let contains = if role["composite"] == true {
-                // Marks do not matter here: a role of anybody's makes administrators.
-                let contained = self.roles_in_role(tenant, &id, &carried).await?;
-                contained.into_iter().map(|role| role.name).collect()
-            } else {
-                Vec::new()
-            };
             graph.roles.push(Node {
                 name: RoleName {
                     namespace: place.map(|(name, _)| name.into()),
@@ -136,8 +141,9 @@ impl KeycloakStore {
                 },
                 is_marked: is_marked(&role),
                 administrator: carried.document.get("administrator") == Some(&true.into()),
+                is_composite: role["composite"] == true,
                 role: id,
-                contains,
+                contains: Vec::new(),
             });
         }
         Ok(())
@@ -193,6 +199,7 @@ mod tests {
             role: RoleId { id: name.into(), client: None, name: name.into() },
             is_marked: true,
             administrator,
+            is_composite: !contains.is_empty(),
             contains: contains.iter().map(|name| wide(name)).collect(),
         };
         let graph = Graph {

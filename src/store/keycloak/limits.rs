@@ -35,7 +35,7 @@ impl KeycloakStore {
             }
             Counted::Roles | Counted::Administrators => {
                 let clients = self.namespace_clients(tenant).await?;
-                let graph = self.graph(tenant, &clients).await?;
+                let graph = self.graph(tenant, &clients, false).await?;
                 number(graph.roles.iter().filter(|node| node.is_marked).count())
             }
         };
@@ -56,7 +56,8 @@ impl KeycloakStore {
         let key = desired.state.key();
         let tenant = key.tenant();
         let clients = self.namespace_clients(tenant).await?;
-        let graph = self.graph(tenant, &clients).await?;
+        let appoints = matches!(&desired.state, State::Role(role) if role.administrator);
+        let graph = self.graph(tenant, &clients, appoints).await?;
         let mut before = self.administrators(tenant, &graph).await?;
         before.retain(|_, is_marked| *is_marked);
         let after = match &desired.state {
@@ -122,7 +123,15 @@ fn with(graph: &Graph, name: &RoleName, administrator: bool, contains: Vec<RoleN
     } else {
         let role = RoleId { id: String::new(), client: None, name: name.name.clone() };
         let name = name.clone();
-        graph.roles.push(Node { name, role, is_marked: true, administrator, contains });
+        let is_composite = !contains.is_empty();
+        graph.roles.push(Node {
+            name,
+            role,
+            is_marked: true,
+            administrator,
+            is_composite,
+            contains,
+        });
     }
     graph
 }

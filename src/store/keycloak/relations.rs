@@ -25,6 +25,8 @@ use crate::store::{Error, RoleName};
 pub(super) struct Names {
     /// The clients that are Namespaces: by tenant, from name to Keycloak's id.
     clients: Mutex<HashMap<String, HashMap<String, String>>>,
+    /// The ids of clients that are none, by tenant.
+    others: Mutex<HashMap<String, HashSet<String>>>,
     /// The ids of roles that carry no mark, by tenant.
     unmarked: Mutex<HashMap<String, HashSet<String>>>,
 }
@@ -33,6 +35,7 @@ impl Names {
     /// Forgets a tenant: something of it is gone.
     pub(super) fn forget(&self, tenant: &str) {
         lock(&self.clients).remove(tenant);
+        lock(&self.others).remove(tenant);
         self.forget_unmarked(tenant);
     }
 
@@ -147,12 +150,12 @@ impl KeycloakStore {
         let Some(mappings) = self.server.read(&mappings).await? else { return Ok(Vec::new()) };
         let mut held = Vec::new();
         for role in mappings["realmMappings"].as_array().into_iter().flatten() {
-            held.push((None, role));
+            held.push((None, role.clone()));
         }
         for (client, mapping) in mappings["clientMappings"].as_object().into_iter().flatten() {
             let Some(namespace) = namespaces::name_of(client) else { continue };
             for role in mapping["mappings"].as_array().into_iter().flatten() {
-                held.push((Some(namespace.to_owned()), role));
+                held.push((Some(namespace.to_owned()), role.clone()));
             }
         }
         self.with_marks(tenant, held, applied_roles(carried, "roles")).await
@@ -165,19 +168,43 @@ impl KeycloakStore {
         role: &RoleId,
         carried: &Carried,
     ) -> Result<Vec<HeldRole>, Error> {
+        let contained = self.composites(tenant, role).await?;
+        self.with_marks(tenant, contained, applied_roles(carried, "composites")).await
+    }
+
+    /// Their names, whoever made them.
+    pub(super) async fn names_in_role(
+        &self,
+        tenant: &str,
+        role: &RoleId,
+    ) -> Result<Vec<RoleName>, Error> {
+        let contained = self.composites(tenant, role).await?;
+        let name = |(namespace, role): (Option<String>, Value)| RoleName {
+            namespace,
+            name: role["name"].as_str().unwrap_or_default().to_owned(),
+        };
+        Ok(contained.into_iter().map(name).collect())
+    }
+
+    /// What a role contains of the realm and of Namespaces.
+    async fn composites(
+        &self,
+        tenant: &str,
+        role: &RoleId,
+    ) -> Result<Vec<(Option<String>, Value)>, Error> {
         let composites = format!("{}/composites", role_path(tenant, role));
-        let composites = self.server.list(&composites).await?;
         let mut contained = Vec::new();
-        for role in &composites {
+        for role in self.server.list(&composites).await? {
             if role["clientRole"] != true {
                 contained.push((None, role));
-            } else if let Some(namespace) =
-                self.namespace_of(tenant, role["containerId"].as_str().unwrap_or_default()).await?
-            {
+                continue;
+            }
+            let client = role["containerId"].as_str().unwrap_or_default();
+            if let Some(namespace) = self.namespace_of(tenant, client).await? {
                 contained.push((Some(namespace), role));
             }
         }
-        self.with_marks(tenant, contained, applied_roles(carried, "composites")).await
+        Ok(contained)
     }
 
     /// The Namespace that a client is, if it is one.
@@ -192,11 +219,17 @@ impl KeycloakStore {
         if known.is_some() {
             return Ok(known);
         }
+        if lock(&self.names.others).get(tenant).is_some_and(|ids| ids.contains(client)) {
+            return Ok(None);
+        }
         let found = self.server.read(&path(&[tenant, "clients", client])).await?;
         let id = found.as_ref().and_then(|found| found["clientId"].as_str()).unwrap_or_default();
         let namespace = namespaces::name_of(id).map(ToOwned::to_owned);
         if let Some(namespace) = &namespace {
             self.know_client(tenant, namespace, client);
+        } else if found.is_some() {
+            // A client keeps its name.
+            lock(&self.names.others).entry(tenant.into()).or_default().insert(client.into());
         }
         Ok(namespace)
     }
@@ -205,7 +238,7 @@ impl KeycloakStore {
     async fn with_marks(
         &self,
         tenant: &str,
-        roles: Vec<(Option<String>, &Value)>,
+        roles: Vec<(Option<String>, Value)>,
         applied: Option<Vec<RoleName>>,
     ) -> Result<Vec<HeldRole>, Error> {
         let applied = applied.unwrap_or_default();

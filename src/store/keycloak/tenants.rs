@@ -12,7 +12,10 @@ use super::{
     profile, realm,
     server::path,
 };
-use crate::store::{Applied, Desired, Error, Record, State, TenantState};
+use crate::{
+    api::KeyState,
+    store::{Applied, Desired, Error, Record, SigningKey, State, TenantState},
+};
 
 /// What a realm's attribute holds at most; Keycloak takes more.
 const LONGEST: usize = 1_000_000;
@@ -101,6 +104,10 @@ impl KeycloakStore {
             "config": {"kc.user.profile.config": [profile::ours().to_string()]},
         }]);
         if let Some(keys) = &desired.keys {
+            // Without it Keycloak would sign with a key of its own making.
+            if keys.iter().any(|key| key.state == KeyState::Active && key.private.is_none()) {
+                return Err(Error::Missing("the private half of the key that signs".into()));
+            }
             realm["components"][keys::PROVIDER] = keys::components(tenant, keys);
         }
         let _turn = self.server.realm_creation().await;
@@ -137,7 +144,7 @@ impl KeycloakStore {
     async fn apply_keys(
         &self,
         tenant: &str,
-        wanted: &[crate::store::SigningKey],
+        wanted: &[SigningKey],
         found: &Found,
     ) -> Result<(), Error> {
         let plan = keys::plan(tenant, wanted, &remembered_keys(&found.fields), &found.keys)?;
@@ -149,7 +156,7 @@ impl KeycloakStore {
         let algorithm = keys::signs_with(wanted);
         let mut signs = false;
         for (key, is_new) in &plan.write {
-            if key.state != crate::api::KeyState::Active && !signs {
+            if key.state != KeyState::Active && !signs {
                 self.sign_with(tenant, algorithm, found).await?;
                 signs = true;
             }

@@ -24,7 +24,14 @@ pub(super) struct Tokens {
     url: String,
     credentials: Credentials,
     timeout: Duration,
-    current: Mutex<Option<Token>>,
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    token: Option<Token>,
+    /// When the last attempt to get one failed, and why.
+    failed: Option<(Instant, Failure)>,
 }
 
 #[derive(Clone)]
@@ -44,21 +51,32 @@ impl Tokens {
 
     /// A token that holds for a while.
     pub(super) async fn get(&self, transport: &Transport) -> Result<Token, Failure> {
-        // Whoever comes while it is being renewed waits for it.
+        // Whoever comes while it is being renewed waits for it, and shares in what comes of it.
+        let came_at = Instant::now();
         let mut current = self.current.lock().await;
-        if let Some(token) = current.as_ref().filter(|token| Instant::now() < token.renewed_at) {
+        if let Some(token) =
+            current.token.as_ref().filter(|token| Instant::now() < token.renewed_at)
+        {
             return Ok(token.clone());
         }
-        let token = self.fetch(transport).await?;
-        *current = Some(token.clone());
-        Ok(token)
+        if let Some((at, failure)) = &current.failed
+            && came_at < *at
+        {
+            return Err(failure.clone());
+        }
+        let fetched = self.fetch(transport).await;
+        match &fetched {
+            Ok(token) => *current = Current { token: Some(token.clone()), failed: None },
+            Err(failure) => current.failed = Some((Instant::now(), failure.clone())),
+        }
+        fetched
     }
 
     /// Forgets a token that was refused, so that the next one is fetched with the secret as it is then.
     pub(super) async fn forget(&self, refused: &Token) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|token| token.header == refused.header) {
-            *current = None;
+        if current.token.as_ref().is_some_and(|token| token.header == refused.header) {
+            current.token = None;
         }
     }
 
