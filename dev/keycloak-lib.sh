@@ -62,13 +62,14 @@ await_keycloak() {
   done
 }
 
-# stop_keycloak PID: returns once it is gone. Its database goes with it.
+# stop_keycloak PID: returns once it is gone, with all of its processes. Its database goes with it.
 stop_keycloak() {
   local pid=$1 tenths=0
-  kill -TERM "$pid" 2>/dev/null || return 0
-  while kill -0 "$pid" 2>/dev/null; do
-    if [ $((tenths += 1)) -gt 100 ]; then
-      kill -KILL "$pid" 2>/dev/null || return 0
+  # The script that starts Java passes the signal on. Java takes its time while it is starting.
+  kill -TERM "$pid" 2>/dev/null || true
+  while kill -0 -- "-$pid" 2>/dev/null; do
+    if [ $((tenths += 1)) -gt 50 ]; then
+      kill -KILL -- "-$pid" 2>/dev/null || true
     fi
     sleep 0.1
   done
