@@ -8,6 +8,7 @@
 //! Keycloak has no transactions. So writes to one tenant come one after the other, each decides on
 //! what was read just before, and each order of writes is one that the next apply completes.
 
+mod body;
 mod census;
 mod credential;
 mod credentials;

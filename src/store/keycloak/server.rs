@@ -7,7 +7,6 @@ use std::{
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::{Method, StatusCode, header::RETRY_AFTER};
-use hyper::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
@@ -179,7 +178,7 @@ impl Server {
         let is_realm = !path.trim_start_matches('/').contains('/');
         let timeout = if is_realm && method != Method::GET { TIMEOUT_OF_REALMS } else { TIMEOUT };
         let url = format!("{}/admin/realms{path}", self.base);
-        let body = body.map(|body| ("application/json", Bytes::from(body.to_string())));
+        let body = body.map(|body| ("application/json", super::body::of(body)));
         let call = Call {
             method: method.clone(),
             url: &url,

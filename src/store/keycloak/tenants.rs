@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    KeycloakStore, check_length, document,
+    KeycloakStore,
+    body::Secret,
+    check_length, document,
     found::{self, Found, applied},
     keys,
     native::Fields,
@@ -96,7 +98,8 @@ impl KeycloakStore {
             extra.insert("defaultSignatureAlgorithm".into(), algorithm.into());
         }
         let changes = realm::changes(wanted, attributes, &extra, &Fields::new());
-        let mut realm = changes.unwrap_or_else(|| json!({}));
+        let mut secret = Secret(changes.unwrap_or_else(|| json!({})));
+        let realm = &mut secret.0;
         realm["realm"] = tenant.as_str().into();
         realm["enabled"] = state.enabled.into();
         realm["components"][profile::PROVIDER] = json!([{
@@ -111,7 +114,7 @@ impl KeycloakStore {
             realm["components"][keys::PROVIDER] = keys::components(tenant, keys);
         }
         let _turn = self.server.realm_creation().await;
-        self.server.post("", &realm).await?;
+        self.server.post("", realm).await?;
         Ok(())
     }
 
@@ -160,14 +163,15 @@ impl KeycloakStore {
                 self.sign_with(tenant, algorithm, found).await?;
                 signs = true;
             }
-            let mut body = keys::component(tenant, key, *is_new);
+            let mut secret = Secret(keys::component(tenant, key, *is_new));
+            let body = &mut secret.0;
             body["providerType"] = keys::PROVIDER.into();
             body["parentId"] = found.id.as_str().into();
             if *is_new {
-                self.server.post(&components, &body).await?;
+                self.server.post(&components, body).await?;
             } else {
                 let id = body["id"].as_str().unwrap_or_default().to_owned();
-                self.server.put(&component(&id), &body).await?;
+                self.server.put(&component(&id), body).await?;
             }
         }
         if !signs {

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    KeycloakStore, check_length, credential,
+    KeycloakStore,
+    body::Secret,
+    check_length, credential,
     document::{self, Attributes, Carried},
     failure::Failure,
     found::{self, Found, HeldRole, RoleId, applied},
@@ -186,11 +188,12 @@ impl KeycloakStore {
         match found {
             None => self.create_user(state, &wanted, &attributes, password, &roles).await?,
             Some(found) => {
-                self.update_user(tenant, &wanted, &attributes, password, found).await?;
+                // What was applied is remembered last, so that an attempt that breaks off is made again.
                 if names.is_some() {
                     self.give_roles(tenant, &roles, found).await?;
                 }
                 self.link(tenant, &state.authentication_providers, found).await?;
+                self.update_user(tenant, &wanted, &attributes, password, found).await?;
             }
         }
         Ok(applied(found, fields))
@@ -239,7 +242,8 @@ impl KeycloakStore {
         roles: &[RoleId],
     ) -> Result<(), Error> {
         let tenant = &state.tenant_id;
-        let mut user = Value::Object(native::changes(NATIVES, wanted, &Fields::new()));
+        let mut secret = Secret(native::changes(NATIVES, wanted, &Fields::new()).into());
+        let user = &mut secret.0;
         user["id"] = state.id.as_str().into();
         user["username"] = state.username.as_str().into();
         user["attributes"] = json!({});
@@ -264,8 +268,8 @@ impl KeycloakStore {
         user["realmRoles"] = realm_roles.into();
         user["clientRoles"] = client_roles.into();
         user["federatedIdentities"] = state.authentication_providers.iter().map(link).collect();
-        let import = json!({"ifResourceExists": "FAIL", "users": [user]});
-        match self.server.post(&path(&[tenant, "partialImport"]), &import).await {
+        let import = Secret(json!({"ifResourceExists": "FAIL", "users": [std::mem::take(user)]}));
+        match self.server.post(&path(&[tenant, "partialImport"]), &import.0).await {
             Err(Failure::Conflict(what)) => {
                 // The name was free: so it is the id, which is unique in all of Keycloak.
                 match self.find_user(tenant, &state.username).await? {
@@ -315,7 +319,8 @@ impl KeycloakStore {
         if let Some(password) = password {
             changes.insert("credentials".into(), json!([password]));
         }
-        self.server.put(&path(&[tenant, "users", &found.id]), &changes.into()).await?;
+        let changes = Secret(changes.into());
+        self.server.put(&path(&[tenant, "users", &found.id]), &changes.0).await?;
         Ok(())
     }
 

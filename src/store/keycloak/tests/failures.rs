@@ -12,7 +12,8 @@ use super::hand::variable;
 use crate::{
     policy::{Class, Reason},
     store::{
-        Error, Key, OpenError, Store,
+        Error, Expected, Key, OpenError, Store,
+        conformance::samples,
         keycloak::{Address, Credentials, KeycloakStore, Options, SecretSource},
     },
 };
@@ -76,6 +77,16 @@ async fn what_is_no_answer_is_transient() {
         assert!(error.to_string().contains(says), "{error}");
         assert!(!error.to_string().contains("secret\""), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_off_is_not_sent_again() {
+    // The realm is not there; its making is cut off; a second one would be well.
+    let answers = vec![http(404, "", "{}"), String::new(), http(201, "", "")];
+    let store = KeycloakStore::open(&answering(answers).await).await.unwrap();
+    let desired = samples::desired(samples::tenant("acme"));
+    let error = store.apply(&desired, &Expected::Absent).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
 }
 
 #[tokio::test]
