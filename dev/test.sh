@@ -4,12 +4,16 @@
 #     dev/test.sh --test NAME
 #
 # Everything is built before the cluster starts: beside a build, on few cores, a control plane is
-# too slow to be trusted. The last line is the total.
+# too slow to be trusted. Keycloak takes its time and may: it starts beside the build. The last line
+# is the total.
 
 . "$(dirname "$0")/lib.sh"
 . dev/tools.sh
+. dev/keycloak-lib.sh
 
 LOG=$(mktemp)
+KEYCLOAK=$ROOT/target/keycloaks/$$
+KEYCLOAK_PID=
 
 build() {
   cargo build --locked
@@ -32,6 +36,9 @@ total() {
     /^test result: / { passed += $4; failed += $6; skipped += $8 }
     END { print passed + 0, failed + 0, skipped + 0 }' "$LOG")
   rm -f "$LOG"
+  if [ -n "$KEYCLOAK_PID" ]; then
+    stop_keycloak "$KEYCLOAK_PID"
+  fi
   if [ "$1" = 0 ] && [ $((passed + failed)) = 0 ]; then
     say "No test ran"
     set -- 1
@@ -44,20 +51,29 @@ total() {
   else
     printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
   fi
+  if [ "$1" = 0 ]; then
+    rm -rf "$KEYCLOAK"
+  fi
   exit "$1"
 }
 
 which=("$@")
 [ $# -gt 0 ] || which=(--lib --bins --tests)
 trap 'total $?' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 need_rust
 tools_controlplane
 tools_helm
 tools_postgres
 tools_podman
+tools_keycloak
+rm -rf "$KEYCLOAK"
+start_keycloak "$KEYCLOAK"
 step "Building Keyreeve and its tests" "about 3 minutes" build
 if [ $# = 0 ]; then
   step "Running the examples of the documentation" "" doc_tests
 fi
+step "Waiting for Keycloak $KEYCLOAK_VERSION" "" await_keycloak
 step "Running the tests" "" tests

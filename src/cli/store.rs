@@ -5,7 +5,10 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 use backon::{ExponentialBuilder, Retryable};
 use clap::Args;
 
-use crate::store::{self, Credentials, OpenError, Source, Store, StoreUrl};
+use crate::store::{
+    self, Credentials, OpenError, Source, Store, StoreUrl,
+    keycloak::{self, KeycloakStore},
+};
 
 /// How long a store may be away before the operator gives up starting.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -14,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[group(id = "store-flags")]
 #[allow(clippy::doc_markdown, reason = "it is the text of --help")]
 pub(super) struct Flags {
-    /// Where tenants, roles and users live: sqlite:PATH, a file that is made if it is not there, or postgres://HOST/DATABASE. One operator at a time can have it.
+    /// Where tenants, roles and users live: sqlite:PATH, a file that is made if it is not there, postgres://HOST/DATABASE, or keycloak+https://HOST[:PORT][/PATH]. One operator at a time can have it.
     #[arg(
         long,
         env = "KEYREEVE_STORE",
@@ -25,13 +28,30 @@ pub(super) struct Flags {
     )]
     store: String,
 
-    /// The file with the operator's name at a store that is a server; read again when it changes. Or the environment variable KEYREEVE_STORE_USERNAME, or PGUSER.
+    /// The file with the operator's name at a store that is a server (at Keycloak, the id of its client; default: keyreeve); read again when it changes. Or the environment variable KEYREEVE_STORE_USERNAME, or PGUSER.
     #[arg(long, env = "KEYREEVE_STORE_USERNAME_FILE", value_name = "PATH", help_heading = "Store")]
     store_username_file: Option<PathBuf>,
 
-    /// The file with its password; read again when it changes. Or the environment variable KEYREEVE_STORE_PASSWORD, or PGPASSWORD.
+    /// The file with its password (at Keycloak, the client's secret); read again when it changes. Or the environment variable KEYREEVE_STORE_PASSWORD, or PGPASSWORD.
     #[arg(long, env = "KEYREEVE_STORE_PASSWORD_FILE", value_name = "PATH", help_heading = "Store")]
     store_password_file: Option<PathBuf>,
+
+    /// Keycloak: the PEM file with the certificates to trust. Default: those of the system.
+    #[arg(long, env = "KEYREEVE_STORE_CA_FILE", value_name = "PATH", help_heading = "Store")]
+    store_ca_file: Option<PathBuf>,
+
+    /// Keycloak: speak to it without TLS beyond this machine. Whoever is on the way can read the operator's secret.
+    #[arg(long, env = "KEYREEVE_STORE_ALLOW_HTTP", help_heading = "Store")]
+    store_allow_http: bool,
+
+    /// Keycloak: how many requests may be under way at the same time.
+    #[arg(long, env = "KEYREEVE_STORE_MAX_REQUESTS", value_name = "NUMBER", default_value_t = keycloak::CONCURRENCY, value_parser = of_requests, help_heading = "Store")]
+    store_max_requests: usize,
+}
+
+fn of_requests(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=256).contains(number));
+    number.ok_or_else(|| "it is a number from 1 to 256".into())
 }
 
 impl Flags {
@@ -51,12 +71,28 @@ impl Flags {
             .with_max_delay(Duration::from_secs(5))
             .with_total_delay(Some(PATIENCE))
             .without_max_times();
-        (|| store::open(url, &credentials))
+        (|| self.open_once(url, &credentials))
             .retry(backoff)
             .when(|error| matches!(error, OpenError::Away { .. }))
             .notify(|error, _| tracing::warn!("{error}"))
             .await
             .map_err(|error| error.to_string())
+    }
+
+    async fn open_once(
+        &self,
+        url: &StoreUrl,
+        credentials: &Credentials,
+    ) -> Result<Arc<dyn Store>, OpenError> {
+        let StoreUrl::Keycloak(address) = url else { return store::open(url, credentials).await };
+        let ca_file = self.store_ca_file.clone();
+        let options = keycloak::Options {
+            ca_file: ca_file.filter(|path| !path.as_os_str().is_empty()),
+            allow_http: self.store_allow_http,
+            concurrency: self.store_max_requests,
+            ..keycloak::Options::new(address.clone(), credentials.clone())
+        };
+        Ok(Arc::new(KeycloakStore::open(&options).await?))
     }
 }
 

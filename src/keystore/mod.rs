@@ -5,7 +5,7 @@
 //! in `policy::rotation`, which sees no key material. docs/keys.md describes the
 //! Secret for identity providers that sign with it.
 //!
-//! Private halves leave this module towards that Secret only. Nothing here signs.
+//! Private halves leave this module towards that Secret, and towards a store that signs. Nothing here signs.
 
 mod generate;
 pub mod jwk;

@@ -195,7 +195,7 @@ fn as_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn pem_name(kid: &str) -> String {
+pub(super) fn pem_name(kid: &str) -> String {
     format!("{kid}.pem")
 }
 

@@ -16,6 +16,7 @@ use kube::{
     core::{ObjectMeta, PartialObjectMeta},
 };
 use tokio::sync::{Semaphore, watch};
+use zeroize::Zeroizing;
 
 use super::{
     generate::{GenerateError, PrivateKey},
@@ -167,6 +168,29 @@ impl Keystores {
         let ledger = read.await.map_err(|error| kube::Error::Service(error.into()))?;
         self.remember(tenant_id, version.clone(), ledger.clone());
         Ok(Some(Found { mark, ledger, has_copy, version }))
+    }
+
+    /// The private halves of these keys of a tenant, by kid, in PEM; only of those that there are.
+    pub async fn private_halves(
+        &self,
+        tenant_id: &str,
+        kids: &[String],
+    ) -> Result<HashMap<String, Zeroizing<String>>, kube::Error> {
+        let name = secret::name(tenant_id);
+        let Some(mut whole) = secrets::read(&self.client, &self.namespace, &name).await? else {
+            return Ok(HashMap::new());
+        };
+        let mut halves = HashMap::new();
+        for kid in kids {
+            let data = whole.data.as_mut();
+            let pem = data.and_then(|data| data.remove(&secret::pem_name(kid)));
+            let Some(pem) = pem.map(|pem| Zeroizing::new(pem.0)) else { continue };
+            if let Ok(pem) = std::str::from_utf8(&pem) {
+                halves.insert(kid.clone(), Zeroizing::new(pem.to_owned()));
+            }
+        }
+        secrets::wipe(whole);
+        Ok(halves)
     }
 
     /// Makes a tenant's keystore with its first key. Fails if there is one.

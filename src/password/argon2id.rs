@@ -7,12 +7,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::HashError;
+use crate::policy::password::Argon2Cost;
 
-/// KiB. With two passes and one lane it is one of the sets that OWASP's Password Storage Cheat
-/// Sheet calls equivalent.
-const MEMORY: u32 = 19_456;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
 /// Bytes, as RFC 9106 recommends (section 3.1, section 4).
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
@@ -29,7 +25,7 @@ pub(super) struct Memories(Mutex<Vec<Vec<Block>>>);
 impl Memories {
     /// Lends so many blocks of 1 KiB, and wipes them: from what is in them a password is found fast.
     fn lend<T>(&self, blocks: usize, work: impl FnOnce(&mut [Block]) -> T) -> T {
-        let ours = MEMORY as usize;
+        let ours = Argon2Cost::OURS.memory as usize;
         let kept = if blocks > ours { None } else { self.idle().pop() };
         let mut memory = kept.unwrap_or_else(|| vec![Block::new(); blocks.max(ours)]);
         let used = &mut memory[..blocks];
@@ -46,8 +42,13 @@ impl Memories {
     }
 }
 
-pub(super) fn hash(memories: &Memories, password: &str) -> Result<Zeroizing<String>, HashError> {
-    let params = Params::new(MEMORY, PASSES, LANES, Some(OUTPUT)).map_err(failed)?;
+pub(super) fn hash(
+    memories: &Memories,
+    password: &str,
+    cost: Argon2Cost,
+) -> Result<Zeroizing<String>, HashError> {
+    let Argon2Cost { memory, passes, lanes } = cost;
+    let params = Params::new(memory, passes, lanes, Some(OUTPUT)).map_err(failed)?;
     let mut salt = [0; SALT];
     getrandom::fill(&mut salt).map_err(failed)?;
     let mut output = Zeroizing::new([0; OUTPUT]);
@@ -61,7 +62,7 @@ pub(super) fn hash(memories: &Memories, password: &str) -> Result<Zeroizing<Stri
             )
         })
         .map_err(failed)?;
-    let beginning = format!("$argon2id$v=19$m={MEMORY},t={PASSES},p={LANES}$");
+    let beginning = format!("$argon2id$v=19$m={memory},t={passes},p={lanes}$");
     // Of its full size at once: what a growing one leaves behind is not wiped.
     let mut phc = Zeroizing::new(String::with_capacity(128));
     phc.push_str(&beginning);

@@ -9,7 +9,10 @@ use super::{
     argon2id::{self, Memories},
     bcrypt,
 };
-use crate::{api::HashFunction, policy::password::MAX_BYTES_OF_BCRYPT};
+use crate::{
+    api::HashFunction,
+    policy::password::{Argon2Cost, MAX_BYTES_OF_BCRYPT},
+};
 
 /// A hash takes a core for some 40 ms (argon2) or 300 ms (bcrypt), and argon2 19 MiB of memory:
 /// so it runs off the async threads, and no more than a given number at a time.
@@ -62,14 +65,23 @@ impl Hasher {
         password: Zeroizing<String>,
         function: HashFunction,
     ) -> Result<Hashed, HashError> {
-        self.compute(move |memories| {
-            let (phc, algorithm) = match function {
-                HashFunction::Argon2 => (argon2id::hash(memories, &password)?, "argon2id"),
-                HashFunction::Bcrypt => (bcrypt::hash(&password)?, "bcrypt"),
-            };
-            Ok(Hashed { phc, algorithm })
-        })
-        .await?
+        match function {
+            HashFunction::Argon2 => self.hash_at(password, Argon2Cost::OURS).await,
+            HashFunction::Bcrypt => {
+                let made = self.compute(move |_| bcrypt::hash(&password)).await?;
+                Ok(Hashed { phc: made?, algorithm: "bcrypt" })
+            }
+        }
+    }
+
+    /// Hashes a password by argon2id at this cost under a new salt, and wipes it.
+    pub async fn hash_at(
+        &self,
+        password: Zeroizing<String>,
+        cost: Argon2Cost,
+    ) -> Result<Hashed, HashError> {
+        let made = self.compute(move |memories| argon2id::hash(memories, &password, cost)).await?;
+        Ok(Hashed { phc: made?, algorithm: "argon2id" })
     }
 
     /// Whether a hash is that of this password, which is wiped.

@@ -83,17 +83,12 @@ impl From<Error> for Problem {
 pub enum OpenError {
     /// The URL is of no known form.
     #[error(
-        "--store {0:?} is not a store: use sqlite:PATH, such as sqlite:/var/lib/keyreeve/keyreeve.db, or postgres://HOST/DATABASE"
+        "--store {0:?} is not a store: use sqlite:PATH, such as sqlite:/var/lib/keyreeve/keyreeve.db, postgres://HOST/DATABASE, or keycloak+https://HOST"
     )]
     Url(String),
     /// The URL of a PostgreSQL database cannot be used.
     #[error("--store: {0}")]
     Address(#[from] AddressError),
-    /// The backend is known but not part of this build.
-    #[error(
-        "--store {0:?}: this kind of store is not available in this version; use sqlite:PATH or postgres://HOST/DATABASE"
-    )]
-    NotAvailable(String),
     /// A file with credentials cannot be read.
     #[error("{0}")]
     Credentials(String),
@@ -116,6 +111,14 @@ pub enum OpenError {
         cause: String,
         /// What to do next.
         hint: &'static str,
+    },
+    /// Keycloak cannot be spoken to.
+    #[error("the store at {address} cannot be opened: {cause}")]
+    Keycloak {
+        /// Where it is.
+        address: String,
+        /// What went wrong, and what to do next.
+        cause: String,
     },
     /// The file cannot be opened or made.
     #[error("the store {path} cannot be opened: {cause}. {hint}")]

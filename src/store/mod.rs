@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 pub(crate) mod conformance;
 mod credentials;
 mod error;
+pub mod keycloak;
 mod model;
 pub mod sql;
 mod url;
@@ -25,11 +26,12 @@ pub use credentials::{Credentials, Source};
 pub use error::{Error, OpenError};
 
 pub use model::{
-    Key, NamespaceState, NewPassword, Record, RoleName, RoleState, State, TenantState, UserState,
+    Key, NamespaceState, NewPassword, Record, RoleName, RoleState, SigningKey, State, TenantState,
+    UserState,
 };
 pub use url::StoreUrl;
 
-use crate::policy::Support;
+use crate::policy::{Support, password::Argon2Cost};
 pub use crate::policy::{
     claim::{Kind, Mark},
     limits::{Counted, Counts, Limits},
@@ -46,6 +48,17 @@ pub trait Store: Send + Sync {
 
     /// What the store can do with a setting of this value.
     fn support(&self, path: &str, value: &Value) -> Support;
+
+    /// Whether the store signs itself, and so wants the private halves of a tenant's keys
+    /// ([`Desired::keys`]).
+    fn signs(&self) -> bool {
+        false
+    }
+
+    /// How the store wants passwords to be hashed, whatever a tenant says; none if it takes every function.
+    fn password_cost(&self) -> Option<Argon2Cost> {
+        None
+    }
 
     /// What the store has under this key, if anything. Reads only.
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error>;
@@ -100,6 +113,10 @@ pub async fn open(url: &StoreUrl, credentials: &Credentials) -> Result<Arc<dyn S
         StoreUrl::Postgres(address) => {
             Ok(Arc::new(sql::SqlStore::open_postgres(address, credentials).await?))
         }
+        StoreUrl::Keycloak(address) => {
+            let options = keycloak::Options::new(address.clone(), credentials.clone());
+            Ok(Arc::new(keycloak::KeycloakStore::open(&options).await?))
+        }
     }
 }
 
@@ -117,13 +134,15 @@ pub struct Desired {
     pub password: Option<NewPassword>,
     /// The plan's limits, which this must not exceed more than it did before.
     pub limits: Limits,
+    /// For a tenant in a store that signs: all its keys. None leaves those that are there.
+    pub keys: Option<Vec<SigningKey>>,
 }
 
 impl Desired {
     /// A state with its mark and memo, without limits and without a password to set.
     #[must_use]
     pub fn new(state: State, mark: Mark, memo: Value) -> Self {
-        Self { state, mark, memo, password: None, limits: Limits::default() }
+        Self { state, mark, memo, password: None, limits: Limits::default(), keys: None }
     }
 }
 

@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{Kind, Mark};
-use crate::api::{AccessRule, AuthenticationProvider, Credential, Organization, RequiredAction};
+use crate::api::{
+    AccessRule, AuthenticationProvider, Credential, Jwk, KeyState, Organization, RequiredAction,
+};
 
 /// Where something is in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +80,31 @@ pub struct Record {
     pub drifted: bool,
     /// What a user can log in with: metadata, never a secret.
     pub credentials: Vec<Credential>,
+    /// Of a tenant: the kids of the operator's keys that a store which signs has, with the private half.
+    pub signing_keys: Vec<String>,
+}
+
+/// A tenant's key as a store that signs takes it.
+#[derive(Clone, PartialEq)]
+pub struct SigningKey {
+    /// The public half, with kid and algorithm.
+    pub public: Jwk,
+    /// Whether it signs, waits, is retained or revoked.
+    pub state: KeyState,
+    /// When it was made: of two keys the younger stands above.
+    pub created_at: Timestamp,
+    /// PKCS#8 in PEM; only of a key that the store did not have when it was observed.
+    pub private: Option<Zeroizing<String>>,
+}
+
+/// Says nothing of the private half.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("kid", &self.public.kid)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A password to set, hashed.

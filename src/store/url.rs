@@ -1,8 +1,8 @@
-//! Which store: one URL, `sqlite:PATH` or `postgres://…`, later `keycloak+https://…`.
+//! Which store: one URL, `sqlite:PATH`, `postgres://…` or `keycloak+https://…`.
 
 use std::{path::PathBuf, str::FromStr};
 
-use super::{OpenError, sql::Address};
+use super::{OpenError, keycloak, sql::Address};
 
 /// The store that `--store` names. It carries no credentials: they come from the environment or from files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
     /// A PostgreSQL database.
     Postgres(Box<Address>),
+    /// A Keycloak.
+    Keycloak(keycloak::Address),
 }
 
 impl FromStr for StoreUrl {
@@ -23,12 +25,17 @@ impl FromStr for StoreUrl {
             }
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(Box::new(url.parse()?))),
             Some(("keycloak+http" | "keycloak+https", _)) => {
-                // Credentials may stand in the part that is cut off.
-                Err(OpenError::NotAvailable(url.split(':').next().unwrap_or_default().into()))
+                let address = url.strip_prefix("keycloak+").and_then(keycloak::Address::parse);
+                address.map(Self::Keycloak).ok_or_else(|| unknown(url))
             }
-            _ => Err(OpenError::Url(url.split('@').next_back().unwrap_or_default().into())),
+            _ => Err(unknown(url)),
         }
     }
+}
+
+/// Credentials may stand in the part that is cut off.
+fn unknown(url: &str) -> OpenError {
+    OpenError::Url(url.split('@').next_back().unwrap_or_default().into())
 }
 
 #[cfg(test)]
@@ -53,5 +60,7 @@ mod tests {
             let error = url.parse::<StoreUrl>().unwrap_err().to_string();
             assert!(error.contains("--store") && !error.contains("secret"), "{error}");
         }
+        let id = "keycloak+https://id.example/auth".parse::<StoreUrl>().unwrap();
+        assert!(matches!(id, StoreUrl::Keycloak(address) if address.rest == "id.example/auth"));
     }
 }

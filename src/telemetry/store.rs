@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Metrics;
 use crate::{
-    policy::Support,
+    policy::{Support, password::Argon2Cost},
     store::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store},
 };
 
@@ -53,6 +53,14 @@ impl Store for Measured {
 
     fn support(&self, path: &str, value: &Value) -> Support {
         self.store.support(path, value)
+    }
+
+    fn signs(&self) -> bool {
+        self.store.signs()
+    }
+
+    fn password_cost(&self) -> Option<Argon2Cost> {
+        self.store.password_cost()
     }
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {

@@ -25,6 +25,7 @@ mod drift;
 mod examples;
 mod image;
 mod jwks;
+mod keycloak;
 mod keystore;
 mod kill;
 mod mutate;

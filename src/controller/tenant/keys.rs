@@ -4,7 +4,10 @@
 //! at any moment makes no second one. The store's memo and status repeat the
 //! public halves: from them a keystore that was lost is known to have been.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,6 +23,7 @@ use crate::{
         ledger::{self, KeyRecord, KeyType, Ledger, Schedule},
         rotation::{self, FirstKey},
     },
+    store::{Record, SigningKey},
 };
 
 /// How long a keystore that is gone is waited for: a restore of the cluster may be under way.
@@ -63,6 +67,35 @@ impl KeysOutcome {
         let rotate = self.ledger.rotate.clone()?;
         Some(LastHandled { rotate: Some(rotate), ..LastHandled::default() })
     }
+}
+
+/// The keys for a store that signs, with the private halves that it does not have yet. They were written to
+/// the Secret before: nothing learns of a key before that has it.
+pub async fn for_store(
+    ledger: &Ledger,
+    record: Option<&Record>,
+    tenant_id: &str,
+    context: &Context,
+) -> Result<Option<Vec<SigningKey>>, Problem> {
+    if !context.store.signs() {
+        return Ok(None);
+    }
+    let has = |kid: &str| record.is_some_and(|r| r.signing_keys.iter().any(|known| known == kid));
+    let missing = ledger.keys.iter().filter(|key| key.needs_private_half() && !has(key.kid()));
+    let missing: Vec<String> = missing.map(|key| key.kid().to_owned()).collect();
+    let mut private = if missing.is_empty() {
+        HashMap::new()
+    } else {
+        let halves = context.keystores.private_halves(tenant_id, &missing).await;
+        halves.map_err(|error| api_error::problem("reading the keystore", &error))?
+    };
+    let mut key = |record: &KeyRecord| SigningKey {
+        public: record.key.key.clone(),
+        state: record.key.state,
+        created_at: record.key.created_at.0,
+        private: private.remove(record.kid()),
+    };
+    Ok(Some(ledger.keys.iter().map(&mut key).collect()))
 }
 
 /// Why an attempt did not succeed, and whether that was because another hand wrote at the same moment.

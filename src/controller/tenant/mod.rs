@@ -155,7 +155,15 @@ impl Controlled for Tenant {
         memo.remember(&document);
 
         // Apply.
-        let desired = Desired::new(State::Tenant(state.clone()), mark, memo.write());
+        let for_store = keys::for_store(&keys.ledger, record.as_ref(), &tenant_id, context).await;
+        let for_store = match for_store {
+            Ok(for_store) => for_store,
+            Err(problem) => return Ok(self.with_keys_alone(keys, problem)),
+        };
+        let desired = Desired {
+            keys: for_store,
+            ..Desired::new(State::Tenant(state.clone()), mark, memo.write())
+        };
         let expected = Expected::as_observed(record.as_ref());
         let applied = match context.store.apply(&desired, &expected).await {
             Ok(applied) => applied,

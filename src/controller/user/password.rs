@@ -256,8 +256,11 @@ impl Setting<'_> {
                 }
             }
         }
-        let Hashed { phc, algorithm } =
-            hasher.hash(password, function).await.map_err(not_hashed)?;
+        let made = match self.context.store.password_cost() {
+            Some(cost) => hasher.hash_at(password, cost).await,
+            None => hasher.hash(password, function).await,
+        };
+        let Hashed { phc, algorithm } = made.map_err(not_hashed)?;
         Ok(NewPassword {
             hash: phc,
             algorithm,

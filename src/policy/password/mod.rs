@@ -27,6 +27,23 @@ pub const MAX_BYTES: usize = 4096;
 /// The most bytes that bcrypt takes: it ignores what comes after them.
 pub const MAX_BYTES_OF_BCRYPT: usize = 72;
 
+/// What a hash by argon2id costs. The sets that OWASP's Password Storage Cheat Sheet calls equivalent
+/// differ in these three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Argon2Cost {
+    /// Memory in KiB.
+    pub memory: u32,
+    /// Passes over it.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Argon2Cost {
+    /// Ours, unless a store has its own.
+    pub const OURS: Self = Self { memory: 19_456, passes: 2, lanes: 1 };
+}
+
 /// Why no password could satisfy the policy under this hash function, if none could.
 ///
 /// `max` 0 is no limit. `customChars` costs one more character unless one of its

@@ -8,7 +8,8 @@ use crate::store::{
 };
 
 pub(crate) async fn fifty_tenants(backend: &impl Backend) {
-    let states: Vec<_> = (0..50).map(|n| samples::tenant(&format!("tenant-{n}"))).collect();
+    let states: Vec<_> =
+        (0..backend.many()).map(|n| samples::tenant(&format!("tenant-{n}"))).collect();
     let tasks = states.iter().map(|state| {
         let (store, desired) = (backend.store(), desired(state.clone()));
         tokio::spawn(async move { store.apply(&desired, &Expected::Absent).await })

@@ -57,6 +57,20 @@ pub(crate) trait Backend: Sized + Send + Sync {
     async fn fail(&self);
     /// It can again.
     async fn heal(&self);
+
+    /// Whether the store tells the hashes of passwords, and takes those of every function. An identity
+    /// provider that checks passwords itself keeps its hashes to itself, and has functions of its own.
+    fn tells_hashes(&self) -> bool {
+        true
+    }
+    /// Whether the id of a user who is there can change. Where it cannot, the user is the one that it was.
+    fn ids_change(&self) -> bool {
+        true
+    }
+    /// How many tenants are made at once where there are to be many.
+    fn many(&self) -> usize {
+        50
+    }
 }
 
 /// Runs all cases against a [`Backend`], each as a test of its own.

@@ -52,8 +52,10 @@ pub(crate) async fn one_id_for_one_user(backend: &impl Backend) {
     create(&*backend.store(), &with_id("acme", "id-of-bob")).await;
     refused(backend, &with_id("acme", "id-of-ada"), "id").await;
     remove(&*backend.store(), &ada).await;
-    let applied = put(&*backend.store(), &with_id("acme", "id-of-ada")).await;
-    assert_eq!(applied, Applied::Updated(vec!["id".into()]));
+    if backend.ids_change() {
+        let applied = put(&*backend.store(), &with_id("acme", "id-of-ada")).await;
+        assert_eq!(applied, Applied::Updated(vec!["id".into()]));
+    }
 }
 
 pub(crate) async fn one_email_address_for_one_user(backend: &impl Backend) {

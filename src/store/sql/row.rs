@@ -102,6 +102,7 @@ impl Row {
             memo: self.memo.as_json().unwrap_or_default(),
             drifted,
             credentials,
+            signing_keys: Vec::new(),
         })
     }
 

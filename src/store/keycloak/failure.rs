@@ -1,0 +1,138 @@
+//! What can go wrong with a request, and what that is as an error of a store.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::store;
+
+/// A request did not do what it was to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Failure {
+    /// Keycloak cannot be reached, or the connection broke: whether a write was done is not known.
+    #[error("Keycloak at {0} gave no answer: {1}")]
+    Away(String, String),
+    /// It took too long: whether a write was done is not known.
+    #[error("Keycloak at {0} gave no answer within {1} s")]
+    TimedOut(String, u64),
+    /// It has more to do than it can, or is just starting.
+    #[error("Keycloak answered {0}: it is too busy, or just starting")]
+    Busy(StatusCode, Option<Duration>),
+    /// It does not know the operator.
+    #[error(
+        "Keycloak does not accept the operator's client id and secret ({0}): compare what --store-username-file and --store-password-file name with the client in the realm master"
+    )]
+    Unauthorized(String),
+    /// The operator may not do this.
+    #[error(
+        "Keycloak forbids {0}: give the operator's service account the roles manage-realm, manage-users and manage-clients of that realm (docs/stores-keycloak.md)"
+    )]
+    Forbidden(String),
+    /// What the request is about is not there.
+    #[error("{0} is not there")]
+    NotFound(String),
+    /// Something of that name or id is there already, or came at the same moment.
+    #[error("{0} is there already")]
+    Conflict(String),
+    /// The request is one that Keycloak will never take.
+    #[error("Keycloak refuses {0}: {1}")]
+    Refused(String, String),
+    /// Something broke in Keycloak.
+    #[error("Keycloak answered {0} with {1}: its log says more")]
+    Broken(String, StatusCode),
+    /// The answer is not what Keycloak's documentation says.
+    #[error("what Keycloak answered {0} cannot be read: {1}")]
+    Malformed(String, String),
+}
+
+impl Failure {
+    /// What an answer says, other than that it was done. `what` is method and path, for messages.
+    pub(super) fn of(what: &str, status: StatusCode, wait: Option<Duration>, body: &Value) -> Self {
+        let what = what.to_owned();
+        match status {
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Self::Busy(status, wait),
+            StatusCode::UNAUTHORIZED => Self::Unauthorized(said(body)),
+            StatusCode::FORBIDDEN => Self::Forbidden(what),
+            StatusCode::NOT_FOUND => Self::NotFound(what),
+            StatusCode::CONFLICT => Self::Conflict(what),
+            status if status.is_client_error() => Self::Refused(what, said(body)),
+            // What is too long is a 500 as well: lengths are checked before anything is sent, so
+            // this one passes.
+            status => Self::Broken(what, status),
+        }
+    }
+
+    /// How long to wait at least, if the same request may be sent again at once.
+    pub(super) fn again(&self, method: &Method) -> Option<Duration> {
+        match self {
+            Self::Busy(_, wait) => Some(wait.unwrap_or_default()),
+            // A write may have been done.
+            Self::Away(..) if *method == Method::GET => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+}
+
+/// What Keycloak says of an error, in one of the members in which it does.
+fn said(body: &Value) -> String {
+    let members = ["errorMessage", "error_description", "error"];
+    let said = members.iter().find_map(|name| body.get(name)?.as_str());
+    said.unwrap_or("it gave no reason").chars().take(200).collect()
+}
+
+impl From<Failure> for store::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(..) => Self::Refused(failure.to_string()),
+            // What was read before is no longer so.
+            Failure::NotFound(_) | Failure::Conflict(_) => Self::Raced,
+            // Rights and credentials mend without any event that would tell: so by a timer.
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::policy::{Class, Reason};
+
+    #[test]
+    fn every_answer_has_its_class() {
+        let transient = (Class::Transient, Reason::StoreUnavailable);
+        for (status, (class, reason)) in [
+            (400, (Class::Terminal, Reason::RefusedByStore)),
+            (401, transient),
+            (403, transient),
+            (404, (Class::Transient, Reason::StoreChanged)),
+            (409, (Class::Transient, Reason::StoreChanged)),
+            (413, (Class::Terminal, Reason::RefusedByStore)),
+            (429, transient),
+            (500, transient),
+            (502, transient),
+            (503, transient),
+        ] {
+            let body = json!({"errorMessage": "because"});
+            let status = StatusCode::from_u16(status).unwrap();
+            let failure = Failure::of("PUT /acme", status, None, &body);
+            let error = store::Error::from(failure);
+            assert_eq!((error.class(), error.reason()), (class, reason), "{status}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_write_is_sent_again_only_where_it_was_not_done() {
+        let away = Failure::Away("x".into(), "reset".into());
+        assert_eq!(away.again(&Method::GET), Some(Duration::ZERO));
+        assert_eq!(away.again(&Method::POST), None);
+        let busy = Failure::Busy(StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(3)));
+        assert_eq!(busy.again(&Method::POST), Some(Duration::from_secs(3)));
+        assert_eq!(Failure::NotFound("x".into()).again(&Method::GET), None);
+    }
+}

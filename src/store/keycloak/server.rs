@@ -1,0 +1,233 @@
+//! Keycloak's Admin REST API: requests with a token, few at a time, sent again where that helps.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use http::{Method, StatusCode, header::RETRY_AFTER};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
+
+use super::{
+    Options,
+    failure::Failure,
+    token::{Token, Tokens},
+    transport::{Call, NoAnswer, Raw, Transport},
+};
+
+/// What stays as it is in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// How long an answer may take: less than a leader's lease, because Keycloak cannot fence.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Making and deleting a realm take seconds, and longer beside others.
+const TIMEOUT_OF_REALMS: Duration = Duration::from_mins(1);
+/// How often a request is sent at most.
+const ATTEMPTS: usize = 4;
+/// Nobody waits longer for a server that is too busy: the object is tried again later.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// One Keycloak.
+pub(super) struct Server {
+    base: String,
+    transport: Transport,
+    tokens: Tokens,
+    places: Semaphore,
+    /// Keycloak makes one realm at a time; waiting here leaves the places to others.
+    realm_creation: Mutex<()>,
+    requests: Requests,
+}
+
+/// How many requests were answered well, but for those for a token.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Requests {
+    /// Reads, then writes.
+    #[cfg(test)]
+    pub(super) fn both(&self) -> (u64, u64) {
+        (self.reads.load(Ordering::Relaxed), self.writes.load(Ordering::Relaxed))
+    }
+}
+
+impl Server {
+    pub(super) fn new(options: &Options) -> Result<Self, String> {
+        let base = options.base_url();
+        Ok(Self {
+            transport: Transport::new(options.ca_file.as_deref())?,
+            tokens: Tokens::new(&base, options.credentials.clone(), TIMEOUT),
+            base,
+            places: Semaphore::new(options.concurrency.max(1)),
+            realm_creation: Mutex::default(),
+            requests: Requests::default(),
+        })
+    }
+
+    /// The operator's own id in Keycloak: that of its service account.
+    pub(super) async fn subject(&self) -> Result<String, Failure> {
+        Ok(self.tokens.get(&self.transport).await?.subject)
+    }
+
+    /// Held while a realm is made.
+    pub(super) async fn realm_creation(&self) -> MutexGuard<'_, ()> {
+        self.realm_creation.lock().await
+    }
+
+    #[cfg(test)]
+    pub(super) async fn token(&self) -> Token {
+        self.tokens.get(&self.transport).await.unwrap()
+    }
+
+    #[cfg(test)]
+    pub(super) async fn forget(&self, token: &Token) {
+        self.tokens.forget(token).await;
+    }
+
+    #[cfg(test)]
+    pub(super) const fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Reads what is there; none if nothing is.
+    pub(super) async fn read(&self, path: &str) -> Result<Option<Value>, Failure> {
+        match self.send(Method::GET, path, None).await {
+            Ok(body) => Ok(Some(body)),
+            Err(Failure::NotFound(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Reads a list; nothing there is an empty one.
+    pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        match self.read(path).await? {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items),
+            Some(_) => Err(Failure::Malformed(format!("GET {path}"), "it is no list".into())),
+        }
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<(), Failure> {
+        self.send(Method::PUT, path, Some(body)).await.map(|_| ())
+    }
+
+    /// Deletes; what is gone already is deleted.
+    pub(super) async fn delete(&self, path: &str, body: Option<&Value>) -> Result<(), Failure> {
+        match self.send(Method::DELETE, path, body).await {
+            Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Sends a request about a path below `/admin/realms`.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let began = Instant::now();
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(LONGEST_WAIT)
+            .with_max_times(ATTEMPTS - 1)
+            .with_jitter()
+            .build();
+        let mut renewed = false;
+        loop {
+            let token = self.tokens.get(&self.transport).await?;
+            let failure = match self.send_once(&method, path, body, &token).await {
+                Ok(body) => return Ok(body),
+                Err(failure) => failure,
+            };
+            if matches!(failure, Failure::Unauthorized(_)) && !renewed {
+                // The token was revoked, or the secret changed.
+                renewed = true;
+                self.tokens.forget(&token).await;
+                continue;
+            }
+            let (Some(least), Some(pause)) = (failure.again(&method), pauses.next()) else {
+                return Err(failure);
+            };
+            let pause = pause.max(least);
+            if began.elapsed() + pause > LONGEST_WAIT {
+                return Err(failure);
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        token: &Token,
+    ) -> Result<Value, Failure> {
+        // It is never closed.
+        let _place = self.places.acquire().await;
+        let is_realm = !path.trim_start_matches('/').contains('/');
+        let timeout = if is_realm && method != Method::GET { TIMEOUT_OF_REALMS } else { TIMEOUT };
+        let url = format!("{}/admin/realms{path}", self.base);
+        let body = body.map(|body| ("application/json", super::body::of(body)));
+        let call = Call {
+            method: method.clone(),
+            url: &url,
+            authorization: Some(&token.header),
+            body,
+            timeout,
+        };
+        let answer = self.transport.send(call).await.map_err(|error| match error {
+            NoAnswer::TimedOut => Failure::TimedOut(self.base.clone(), timeout.as_secs()),
+            NoAnswer::Broken(cause) => Failure::Away(self.base.clone(), cause),
+        })?;
+        // What is looked for may be personal: the query stays out of messages.
+        let path = path.split('?').next().unwrap_or_default();
+        let what = format!("{method} {path}");
+        let answered = understand(&what, &answer)?;
+        let counter =
+            if method == Method::GET { &self.requests.reads } else { &self.requests.writes };
+        counter.fetch_add(1, Ordering::Relaxed);
+        Ok(answered)
+    }
+}
+
+/// What an answer says.
+fn understand(what: &str, answer: &Raw) -> Result<Value, Failure> {
+    let body = serde_json::from_slice::<Value>(&answer.body);
+    if !answer.status.is_success() {
+        let wait = answer.headers.get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
+        let wait = wait.and_then(|wait| wait.trim().parse().ok()).map(Duration::from_secs);
+        return Err(Failure::of(what, answer.status, wait, &body.unwrap_or_default()));
+    }
+    match body {
+        Ok(body) => Ok(body),
+        Err(_) if answer.body.is_empty() || answer.status == StatusCode::NO_CONTENT => {
+            Ok(Value::Null)
+        }
+        Err(error) => Err(Failure::Malformed(what.into(), error.to_string())),
+    }
+}
+
+/// A path from its segments, each encoded.
+pub(super) fn path(segments: &[&str]) -> String {
+    segments.iter().fold(String::new(), |mut path, segment| {
+        path.push('/');
+        path.extend(utf8_percent_encode(segment, SEGMENT));
+        path
+    })
+}
+
+/// A value in a query.
+pub(super) fn query(value: &str) -> String {
+    utf8_percent_encode(value, SEGMENT).to_string()
+}

@@ -1,0 +1,143 @@
+//! Keycloak as a backend of the conformance suite.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::{
+    hand::{Hand, options, variable},
+    proxy::Proxy,
+    renamed::Renamed,
+};
+use crate::store::{Key, Kind, RoleName, Store, conformance::Backend, keycloak::KeycloakStore};
+
+pub(super) struct Keycloak {
+    pub renamed: Arc<Renamed>,
+    pub hand: Arc<Hand>,
+    pub proxy: Proxy,
+}
+
+#[async_trait]
+impl Backend for Keycloak {
+    async fn start() -> Self {
+        static CASES: AtomicU32 = AtomicU32::new(0);
+        let proxy = Proxy::start(variable("").replace("http://", "")).await;
+        let address = format!("http://{}", proxy.address);
+        let options = options(&address, "_CLIENT_ID", "_SECRET_FILE");
+        let store = Arc::new(KeycloakStore::open(&options).await.unwrap());
+        let hand = Arc::new(Hand::new());
+        let case = CASES.fetch_add(1, Ordering::Relaxed);
+        // Of another run on the same Keycloak something may be left.
+        let prefix = format!("t{}-{case}-", std::process::id());
+        Self { renamed: Arc::new(Renamed::new(store, hand.clone(), prefix)), hand, proxy }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.renamed.clone()
+    }
+
+    async fn fingerprint(&self) -> String {
+        self.renamed.store.server.requests().both().1.to_string()
+    }
+
+    async fn add(&self, key: &Key) {
+        self.hand.add(&self.renamed.key(key)).await;
+    }
+
+    async fn edit(&self, key: &Key) {
+        let key = self.renamed.key(key);
+        let by_hand = "by another hand";
+        match key.kind() {
+            Kind::Tenant => self.hand.set(&key, &json!({"displayName": by_hand})).await,
+            Kind::Namespace | Kind::Role => {
+                self.hand.change(&key, |there| there["description"] = by_hand.into()).await;
+            }
+            Kind::User => self.hand.set(&key, &json!({"firstName": by_hand})).await,
+        }
+    }
+
+    async fn edit_nested(&self, key: &Key) {
+        let key = self.renamed.key(key);
+        match key.kind() {
+            Kind::Tenant => self.hand.set(&key, &json!({"ssoSessionIdleTimeout": 61})).await,
+            Kind::Role => {
+                let change = json!(["[]"]);
+                self.hand
+                    .change(&key, |there| there["attributes"]["keyreeve.rules"] = change)
+                    .await;
+            }
+            Kind::User => {
+                let change = json!([r#"{"a.b":{"c":"by another hand"}}"#]);
+                self.hand
+                    .change(&key, |there| there["attributes"]["keyreeve.claims"] = change)
+                    .await;
+            }
+            Kind::Namespace => unreachable!("it has nothing nested"),
+        }
+    }
+
+    async fn remove(&self, key: &Key) {
+        self.hand.remove(&self.renamed.key(key)).await;
+    }
+
+    async fn give(&self, holder: &Key, role: &RoleName) {
+        self.hand.give(&self.renamed.key(holder), role).await;
+    }
+
+    async fn take(&self, holder: &Key, role: &RoleName) {
+        self.hand.take(&self.renamed.key(holder), role).await;
+    }
+
+    async fn appoint(&self, role: &Key) {
+        let appoint = |there: &mut serde_json::Value| {
+            there["attributes"]["keyreeve.administrator"] = json!(["true"]);
+        };
+        self.hand.change(&self.renamed.key(role), appoint).await;
+    }
+
+    /// Keycloak gives no address twice: then nothing is changed.
+    async fn give_email(&self, user: &Key, email: &str) {
+        let place = self.hand.place(&self.renamed.key(user)).await;
+        let given = self.hand.0.put(&place, &json!({"email": email})).await;
+        assert!(
+            matches!(given, Ok(()) | Err(crate::store::keycloak::failure::Failure::Conflict(_))),
+            "{given:?}"
+        );
+    }
+
+    /// The hash cannot be given to Keycloak by a person: it makes its own.
+    async fn change_password(&self, user: &Key, _: &str) {
+        let place = self.hand.place(&self.renamed.key(user)).await;
+        let password = json!({"type": "password", "value": "by another hand", "temporary": false});
+        self.hand.0.put(&format!("{place}/reset-password"), &password).await.unwrap();
+    }
+
+    async fn held(&self, holder: &Key) -> Vec<RoleName> {
+        self.hand.held(&self.renamed.key(holder)).await
+    }
+
+    async fn fail(&self) {
+        self.proxy.cut();
+    }
+
+    async fn heal(&self) {
+        self.proxy.mend();
+    }
+
+    fn tells_hashes(&self) -> bool {
+        false
+    }
+
+    fn ids_change(&self) -> bool {
+        false
+    }
+
+    /// It makes one realm at a time, and some in a second.
+    fn many(&self) -> usize {
+        8
+    }
+}

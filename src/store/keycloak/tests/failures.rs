@@ -1,0 +1,136 @@
+//! What goes wrong on the way: a server that is away, and answers that are none.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+use super::hand::{credentials, variable};
+use crate::{
+    policy::{Class, Reason},
+    store::{
+        Error, Expected, Key, OpenError, Source, Store,
+        conformance::samples,
+        keycloak::{Address, KeycloakStore, Options},
+    },
+};
+
+/// A server that answers each request with the next of these, and its token requests with a token.
+async fn answering(answers: Vec<String>) -> Options {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut answers = answers.into_iter();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 65536];
+            let read = stream.read(&mut request).await.unwrap_or_default();
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            let answer = if request.contains("/openid-connect/token") {
+                // The claims of `{"sub":"operator"}`.
+                let token =
+                    json!({"access_token": "x.eyJzdWIiOiJvcGVyYXRvciJ9.x", "expires_in": 60});
+                http(200, "", &token.to_string())
+            } else {
+                answers.next().unwrap_or_default()
+            };
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let secret = Source::Value("secret".to_owned().into());
+    Options::new(
+        Address::parse(&format!("http://{address}")).unwrap(),
+        credentials("keyreeve".into(), secret),
+    )
+}
+
+fn http(status: u16, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
+async fn observe(answers: Vec<String>) -> Result<Option<crate::store::Record>, Error> {
+    let store = KeycloakStore::open(&answering(answers).await).await.unwrap();
+    store.observe(&Key::Tenant { tenant: "acme".into() }).await
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_transient() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"realm\":".to_owned();
+    for (answers, says) in [
+        (vec![http(500, "", "{}")], "answered GET /acme with 500"),
+        (vec![http(200, "", "<html>")], "cannot be read"),
+        (vec![cut.clone(), cut.clone(), cut.clone(), cut], "gave no answer"),
+        (vec![String::new(); 4], "gave no answer"),
+        (vec![http(401, "", "{}"), http(401, "", "{}")], "client id and secret"),
+        (vec![http(403, "", "{}")], "manage-realm"),
+    ] {
+        let error = observe(answers).await.unwrap_err();
+        assert_eq!((error.class(), error.reason()), (Class::Transient, Reason::StoreUnavailable));
+        assert!(error.to_string().contains(says), "{error}");
+        assert!(!error.to_string().contains("secret\""), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_was_cut_off_is_not_sent_again() {
+    // The realm is not there; its making is cut off; a second one would be well.
+    let answers = vec![http(404, "", "{}"), String::new(), http(201, "", "")];
+    let store = KeycloakStore::open(&answering(answers).await).await.unwrap();
+    let desired = samples::desired(samples::tenant("acme"));
+    let error = store.apply(&desired, &Expected::Absent).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_busy_server_is_asked_again_when_it_says() {
+    let began = std::time::Instant::now();
+    let answers = vec![
+        http(429, "Retry-After: 1\r\n", "{}"),
+        http(503, "", "{}"),
+        http(401, "", "{}"),
+        http(404, "", "{}"),
+    ];
+    assert_eq!(observe(answers).await.unwrap(), None);
+    assert!(began.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_with_a_wrong_secret() {
+    let options = Options::new(
+        Address::parse(&variable("")).unwrap(),
+        credentials(variable("_CLIENT_ID"), Source::Value("wrong".to_owned().into())),
+    );
+    let error = KeycloakStore::open(&options).await.err().unwrap();
+    assert!(matches!(error, OpenError::Keycloak { .. }));
+    let said = error.to_string();
+    assert!(said.contains("--store-password-file") && !said.contains("wrong"), "{said}");
+
+    let far = Options { address: Address::parse("http://id.example").unwrap(), ..options };
+    let said = KeycloakStore::open(&far).await.err().unwrap().to_string();
+    assert!(said.contains("keycloak+https://"), "{said}");
+}
+
+#[tokio::test]
+async fn a_secret_that_changed_is_read_anew() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let secret = std::fs::read_to_string(variable("_SECRET_FILE")).unwrap();
+    std::fs::write(file.path(), &secret).unwrap();
+    let login = credentials(variable("_CLIENT_ID"), Source::File(file.path().into()));
+    let options = Options::new(Address::parse(&variable("")).unwrap(), login);
+    let store = KeycloakStore::open(&options).await.unwrap();
+    let key = Key::Tenant { tenant: "nobody-has-this-one".into() };
+    assert_eq!(store.observe(&key).await.unwrap(), None);
+    let token = store.server.token().await;
+    // It no longer holds, and neither does the secret.
+    std::fs::write(file.path(), "another").unwrap();
+    store.server.forget(&token).await;
+    let error = store.observe(&key).await.unwrap_err();
+    assert!(error.to_string().contains("client id and secret"), "{error}");
+    std::fs::write(file.path(), &secret).unwrap();
+    assert_eq!(store.observe(&key).await.unwrap(), None);
+}

@@ -1,0 +1,15 @@
+//! The Keycloak store against the conformance suite, on a real Keycloak (dev/keycloak.sh).
+
+mod backend;
+mod failures;
+mod hand;
+mod login;
+mod proxy;
+mod renamed;
+mod requests;
+
+use crate::store::conformance::conformance;
+
+use backend::Keycloak;
+
+conformance!(Keycloak);

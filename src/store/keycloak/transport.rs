@@ -1,0 +1,123 @@
+//! One HTTP request and its answer, over TLS or, to loopback, without.
+
+use std::{path::Path, time::Duration};
+
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use zeroize::Zeroizing;
+
+/// An answer is never longer: a page of a list is some megabytes.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Sends requests over connections that are kept.
+pub(super) struct Transport {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// A request.
+pub(super) struct Call<'a> {
+    pub method: Method,
+    pub url: &'a str,
+    /// The value of the header `Authorization`.
+    pub authorization: Option<&'a str>,
+    /// The media type, with the body.
+    pub body: Option<(&'static str, Bytes)>,
+    pub timeout: Duration,
+}
+
+/// What was answered.
+pub(super) struct Raw {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+pub(super) enum NoAnswer {
+    TimedOut,
+    Broken(String),
+}
+
+impl Transport {
+    /// Trusts the certificates of the system, or those in a file and no others.
+    pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, String> {
+        let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let config = match ca_file {
+            Some(path) => config.with_root_certificates(roots(path)?),
+            None => config
+                .with_native_roots()
+                .map_err(|error| format!("the system's certificates cannot be read: {error}"))?,
+        };
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(config.with_no_client_auth())
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build(connector);
+        Ok(Self { client })
+    }
+
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Raw, NoAnswer> {
+        let mut request = Request::builder().method(call.method).uri(call.url);
+        if let Some(authorization) = call.authorization {
+            let mut value = header::HeaderValue::from_str(authorization)
+                .map_err(|_| NoAnswer::Broken("the token cannot be sent".into()))?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        let (media_type, body) = call.body.unwrap_or(("application/json", Bytes::new()));
+        let request = request
+            .header(header::CONTENT_TYPE, media_type)
+            .header(header::ACCEPT, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| NoAnswer::Broken(error.to_string()))?;
+        let answered = async {
+            let answer = self.client.request(request).await.map_err(|error| cause(&error))?;
+            let (parts, body) = answer.into_parts();
+            let body =
+                Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| cause(&*error))?;
+            Ok(Raw { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        };
+        match tokio::time::timeout(call.timeout, answered).await {
+            Ok(answered) => answered.map_err(NoAnswer::Broken),
+            Err(_) => Err(NoAnswer::TimedOut),
+        }
+    }
+}
+
+/// The certificates in a file.
+fn roots(path: &Path) -> Result<RootCertStore, String> {
+    let unread = |error: String| format!("the CA file {} cannot be read: {error}", path.display());
+    let pem = Zeroizing::new(std::fs::read(path).map_err(|error| unread(error.to_string()))?);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| unread(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unread(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(unread("there is no certificate in it".into())) } else { Ok(roots) }
+}
+
+/// The innermost cause: it is the one that says something.
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}

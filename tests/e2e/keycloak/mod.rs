@@ -1,0 +1,40 @@
+//! The operator on a real Keycloak (dev/keycloak.sh): people log in at once.
+
+mod adoption;
+mod hand;
+mod login;
+
+use crate::support::{Operator, Space, setting};
+
+use hand::Hand;
+
+/// A namespace of one's own with an operator on Keycloak, and the tenant id that only this test has.
+async fn start(name: &str) -> (Space, Operator, Hand) {
+    let space = Space::new(name).await;
+    let operator = operator(&space);
+    let hand = Hand::of(&space.namespace);
+    (space, operator, hand)
+}
+
+/// An operator on Keycloak, with the fewest rights there.
+fn operator(space: &Space) -> Operator {
+    let store = setting("KEYREEVE_TEST_KEYCLOAK").replace("http://", "keycloak+http://");
+    let file = setting("KEYREEVE_TEST_KEYCLOAK_SECRET_FILE");
+    Operator::start_plain(
+        space,
+        &[
+            "--watch-namespace",
+            &space.namespace,
+            "--store",
+            &store,
+            "--store-password-file",
+            &file,
+            "--adoptable",
+            "*-live",
+            "--metrics-bind-address",
+            "0",
+            "--health-probe-bind-address",
+            "0",
+        ],
+    )
+}
