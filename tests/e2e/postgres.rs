@@ -97,16 +97,14 @@ async fn an_operator_that_lost_the_store_leaves_it_alone() {
     space.ready("first").await;
     let new = start(&space, &postgres, &[]);
     new.works().await;
-    // Whichever looks first; the old one learns of it when it wants to write.
-    for number in 0..5 {
-        space.create::<Tenant>(&format!("tenant-{number}"), json!({})).await;
-    }
-    for number in 0..5 {
-        space.ready(&format!("tenant-{number}")).await;
-    }
+    // The old one learns of it when it wants to write, for which the other one must not be faster.
+    new.pause(true);
+    space.create::<Tenant>("second", json!({})).await;
     // The two write into one log, for they have one folder.
     let sentence = "ERROR another operator has taken this store over";
     eventually("the old one has lost the store", async || old.log().contains(sentence)).await;
+    new.pause(false);
+    space.ready("second").await;
     eventually("it is not ready", async || {
         probes.get("/readyz").is_some_and(|(head, body)| {
             head.contains("503") && body.contains("taken the store over")

@@ -136,6 +136,13 @@ impl Operator {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// SIGSTOP, or it goes on.
+    pub fn pause(&self, pause: bool) {
+        let signal = if pause { "-STOP" } else { "-CONT" };
+        let status = Command::new("kill").args([signal, &self.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
     /// SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -9,12 +9,13 @@ mod errors;
 mod fence;
 pub(super) mod open;
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use sqlx::{
     Connection, PgConnection, Transaction,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres},
 };
+use tokio::sync::Mutex;
 
 pub use self::address::{Address, AddressError};
 use self::fence::Fence;
@@ -39,6 +40,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const LIFETIME: Duration = Duration::from_mins(30);
 /// How long a returned connection may take to show that it lives.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a call waits before it asks why there is no connection.
+const LONG: Duration = Duration::from_millis(500);
 /// How long it may take to find out why there is no connection.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -52,6 +55,8 @@ pub(super) struct PostgresServer {
     pool: PgPool,
     login: Login,
     fence: Fence,
+    /// One asks at a time why there is no connection.
+    probing: Mutex<()>,
 }
 
 impl PostgresServer {
@@ -86,23 +91,32 @@ impl PostgresServer {
             }
             begun => begun,
         };
-        match begun {
-            Ok(tx) => Ok(tx),
-            // The pool tries until then and does not say what went wrong.
-            Err(sqlx::Error::PoolTimedOut) => Err(error(self.probe().await)),
-            Err(failed) => Err(error(failed)),
-        }
+        begun.map_err(error)
     }
 
+    /// The pool tries until its time is over and does not say what goes wrong. So one that waits
+    /// for long asks the server itself, and gives up if that fails.
     async fn begun(
         &self,
         statement: &'static str,
     ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         let limit = ACQUIRE_TIMEOUT + STATEMENT_TIMEOUT;
-        let begun = tokio::time::timeout(limit, self.pool.begin_with(statement));
-        begun
-            .await
-            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        let refused = async {
+            tokio::time::sleep(LONG).await;
+            let turn = self.probing.lock().await;
+            let reason = self.probe().await;
+            drop(turn);
+            match reason {
+                sqlx::Error::PoolTimedOut => std::future::pending().await,
+                reason => reason,
+            }
+        };
+        tokio::select! {
+            biased;
+            tx = self.pool.begin_with(statement) => tx,
+            error = refused => Err(error),
+            () = tokio::time::sleep(limit) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        }
     }
 
     /// Makes the next connections by the credentials as they are now.
@@ -112,12 +126,12 @@ impl PostgresServer {
         Ok(())
     }
 
-    /// Why there is no connection.
+    /// Why there is no connection: if one can be made, because all are busy.
     async fn probe(&self) -> sqlx::Error {
         let options = self.pool.connect_options();
         match tokio::time::timeout(PROBE_TIMEOUT, PgConnection::connect_with(&options)).await {
             Ok(Err(error)) => error,
-            Err(_) => std::io::Error::from(std::io::ErrorKind::TimedOut).into(),
+            Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
             Ok(Ok(conn)) => {
                 drop(conn);
                 sqlx::Error::PoolTimedOut

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::Mutex;
 
 use super::{
     ACQUIRE_TIMEOUT, Address, IDLE_TIMEOUT, LOCK_TIMEOUT, Login, PostgresServer, STATEMENT_TIMEOUT,
@@ -59,7 +60,8 @@ impl SqlStore {
                 let hint = "Look at the server and the network.";
                 Err(away(address, Explained::new("it gives no answer", hint)))
             })?;
-        let server = PostgresServer { pool: pool(options), login, fence };
+        let server =
+            PostgresServer { pool: pool(options), login, fence, probing: Mutex::default() };
         Ok(Self::new(Engine::Postgres(Box::new(server)), id))
     }
 }

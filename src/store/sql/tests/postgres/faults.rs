@@ -109,9 +109,9 @@ async fn a_server_that_goes_and_comes_back() {
     let key = samples::tenant("acme").key();
     for call in 0..3 {
         let sentence = match call {
-            0 => unavailable(store.observe(&key), 10).await,
-            1 => unavailable(store.apply(&other(), &Expected::Absent), 10).await,
-            _ => unavailable(store.delete(&key, &samples::mark(&key)), 10).await,
+            0 => unavailable(store.observe(&key), 4).await,
+            1 => unavailable(store.apply(&other(), &Expected::Absent), 4).await,
+            _ => unavailable(store.delete(&key, &samples::mark(&key)), 4).await,
         };
         assert!(
             sentence.contains("nothing listens at its address. Start PostgreSQL"),
