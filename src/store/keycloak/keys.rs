@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    api::{Jwk, KeyState},
+    api::KeyState,
     store::{Error, SigningKey},
 };
 
@@ -29,8 +29,8 @@ pub(super) struct HeldKey {
     pub priority: i64,
     pub status: String,
     pub algorithm: String,
-    /// The public half: `SubjectPublicKeyInfo` in DER.
-    pub public: Vec<u8>,
+    /// Whether the key is the one that the kid names.
+    pub is_meant: bool,
 }
 
 /// What is to be done so that a realm has the keys that it shall have, in this order.
@@ -61,14 +61,16 @@ pub(super) fn held(keys: &Value) -> Vec<HeldKey> {
             priority: key["providerPriority"].as_i64().unwrap_or_default(),
             status: text(key, "status"),
             algorithm: text(key, "algorithm"),
-            public: STANDARD.decode(text(key, "publicKey")).unwrap_or_default(),
+            is_meant: STANDARD
+                .decode(text(key, "publicKey"))
+                .is_ok_and(|der| thumbprint(&der) == Some(text(key, "kid"))),
         })
         .collect()
 }
 
 /// The kids of our keys that a realm has, with the keys that were meant.
 pub(super) fn ours(realm: &str, held: &[HeldKey]) -> Vec<String> {
-    let is_ours = |key: &&HeldKey| key.component == component_id(realm, &key.kid);
+    let is_ours = |key: &&HeldKey| key.is_meant && key.component == component_id(realm, &key.kid);
     held.iter().filter(is_ours).map(|key| key.kid.clone()).collect()
 }
 
@@ -81,14 +83,28 @@ pub(super) fn are_as_applied(
     applied.iter().all(|(kid, remembered)| {
         let id = component_id(realm, kid);
         let found = held.iter().find(|key| key.component == id);
-        // A key that somebody deleted stays gone: its private half may be gone as well.
-        found.is_none_or(|found| *remembered == remember(found.status.as_str(), found.priority))
+        found.is_some_and(|found| {
+            found.is_meant && *remembered == remember(found.status.as_str(), found.priority)
+        })
     })
 }
 
-/// What is remembered of each key that is applied.
-pub(super) fn remembered(keys: &[SigningKey]) -> BTreeMap<String, String> {
-    let published = keys.iter().filter(|key| key.state != KeyState::Revoked);
+/// What is remembered of each key that is applied, in a realm that had these before.
+pub(super) fn remembered(
+    realm: &str,
+    keys: &[SigningKey],
+    held: &[HeldKey],
+) -> BTreeMap<String, String> {
+    let is_held = |key: &&SigningKey| {
+        let id = component_id(realm, &key.public.kid);
+        held.iter().any(|held| held.component == id)
+    };
+    let published = keys.iter().filter(|key| match key.state {
+        KeyState::Active | KeyState::Standby => true,
+        // One that somebody deleted stays gone, and is drift once.
+        KeyState::Retired => is_held(key),
+        KeyState::Revoked => false,
+    });
     published
         .map(|key| (key.public.kid.clone(), remember(status(key.state), priority(key))))
         .collect()
@@ -122,15 +138,15 @@ pub(super) fn plan<'a>(
         match (found, key.state) {
             (Some(_), KeyState::Revoked) => plan.delete.push(id),
             (None, KeyState::Revoked) => {}
-            (Some(found), _) if !is_of(&found.public, &key.public) => {
-                if key.private.is_some() {
+            (Some(found), _) if !found.is_meant => match (&key.private, key.state) {
+                (Some(_), _) => {
                     plan.replace.push(id);
                     plan.write.push((key, true));
-                } else {
-                    // Nothing but a wrong key would be there: better none.
-                    plan.delete.push(id);
                 }
-            }
+                // The right one is gone: better none than another.
+                (None, KeyState::Retired) => plan.delete.push(id),
+                (None, _) => return Err(Error::Raced),
+            },
             (Some(found), state) => {
                 let is_right = found.status == status(state)
                     && found.priority == priority(key)
@@ -217,18 +233,30 @@ const fn status(state: KeyState) -> &'static str {
     }
 }
 
-/// Whether an RSA key in DER is that of a JWK: it ends with modulus and exponent (RFC 8017, A.1.1).
-fn is_of(der: &[u8], jwk: &Jwk) -> bool {
-    let part = |part: &Option<String>| URL_SAFE_NO_PAD.decode(part.as_ref()?).ok();
-    let (Some(modulus), Some(exponent)) = (part(&jwk.n), part(&jwk.e)) else { return false };
-    let Ok(length) = u8::try_from(exponent.len()) else { return false };
-    let end = [&modulus[..], &[2, length], &exponent].concat();
-    der.ends_with(&end)
+/// The RFC 7638 thumbprint of an RSA key in DER: by it a kid tells whether its key is there. Keycloak keeps
+/// the kid when another hand puts another key under it.
+fn thumbprint(der: &[u8]) -> Option<String> {
+    /// The public exponent that all keys of ours have, 65537, as it ends the key (RFC 8017, A.1.1).
+    const EXPONENT: [u8; 5] = [2, 3, 1, 0, 1];
+    let rest = der.strip_suffix(&EXPONENT)?;
+    // The modulus before it: an integer, with a zero in front because its first bit is set.
+    let modulus = [256_usize, 384, 512].into_iter().find_map(|length| {
+        let (before, modulus) = rest.split_at_checked(rest.len().checked_sub(length)?)?;
+        let [high, low] = u16::try_from(length + 1).ok()?.to_be_bytes();
+        before.ends_with(&[2, 0x82, high, low, 0]).then_some(modulus)
+    })?;
+    let members = json!({"e": "AQAB", "kty": "RSA", "n": URL_SAFE_NO_PAD.encode(modulus)});
+    Some(URL_SAFE_NO_PAD.encode(Sha256::digest(members.to_string())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        api::{Algorithm, Jwk},
+        keystore::{PrivateKey, jwk},
+        policy::ledger::KeyType,
+    };
 
     fn key(kid: &str, state: KeyState, second: i64, private: bool) -> SigningKey {
         SigningKey {
@@ -256,7 +284,7 @@ mod tests {
             priority,
             status: status.into(),
             algorithm: "RS256".into(),
-            public: [b"x", kid.as_bytes(), &[2, 3, 1, 0, 1]].concat(),
+            is_meant: true,
         }
     }
 
@@ -294,16 +322,37 @@ mod tests {
         ];
         let found = [held("a", "ACTIVE", 5), held("b", "PASSIVE", 4)];
         assert!(plan("acme", &wanted, &BTreeMap::new(), &found).unwrap().is_empty());
-        assert!(are_as_applied("acme", &remembered(&wanted), &found));
+        let known = remembered("acme", &wanted, &found);
+        assert!(are_as_applied("acme", &known, &found));
         assert_eq!(ours("acme", &found), ["a", "b"]);
+        // Of one that is gone it is told once.
+        assert!(!are_as_applied("acme", &known, &found[..1]));
+        let known = remembered("acme", &wanted, &found[..1]);
+        assert!(are_as_applied("acme", &known, &found[..1]));
     }
 
     #[test]
     fn another_key_under_our_name_is_replaced() {
-        let found = [HeldKey { public: b"other".to_vec(), ..held("a", "ACTIVE", 5) }];
+        let found = [HeldKey { is_meant: false, ..held("a", "ACTIVE", 5) }];
         let wanted = [key("a", KeyState::Active, 5, true)];
         let plan = plan("acme", &wanted, &BTreeMap::new(), &found).unwrap();
         assert_eq!((plan.replace.len(), plan.write.len()), (1, 1));
+        assert!(ours("acme", &found).is_empty(), "so that its private half is given");
+    }
+
+    #[test]
+    fn a_kid_tells_its_key() {
+        for size in [2048, 3072] {
+            let key_type = KeyType { algorithm: Algorithm::RS256, size };
+            let key = PrivateKey::generate(key_type).unwrap();
+            let pem = jwk::public_pem(key.jwk()).unwrap();
+            let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+            let told = json!({"keys": [
+                {"kid": key.jwk().kid, "publicKey": base64}, {"kid": "x", "publicKey": base64}, {"kid": "y"},
+            ]});
+            let is_meant: Vec<_> = super::held(&told).iter().map(|key| key.is_meant).collect();
+            assert_eq!(is_meant, [true, false, false]);
+        }
     }
 
     #[test]

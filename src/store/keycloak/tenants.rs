@@ -9,7 +9,7 @@ use super::{
     body::Secret,
     check_length, document,
     found::{self, Found, applied},
-    keys,
+    keys::{self, HeldKey},
     native::Fields,
     profile, realm,
     server::path,
@@ -66,7 +66,8 @@ impl KeycloakStore {
         found: Option<&Found>,
     ) -> Result<Applied, Error> {
         let wanted = found::wanted(&desired.state);
-        let attributes = attributes(desired, &wanted);
+        let held = found.map(|found| found.keys.as_slice()).unwrap_or_default();
+        let attributes = attributes(desired, &wanted, &state.tenant_id, held);
         check_length(&attributes, LONGEST)?;
         match found {
             None => self.create_tenant(state, desired, &wanted, &attributes).await?,
@@ -208,7 +209,7 @@ pub(super) fn keys_are_right(found: &Found, desired: &Desired) -> bool {
     let algorithm = keys::signs_with(wanted);
     keys::plan(&tenant.tenant_id, wanted, &remembered, &found.keys)
         .is_ok_and(|plan| plan.is_empty())
-        && remembered == keys::remembered(wanted)
+        && remembered == keys::remembered(&tenant.tenant_id, wanted, &found.keys)
         && algorithm.is_none_or(|algorithm| signature_algorithm(&found.fields) == algorithm)
 }
 
@@ -217,10 +218,15 @@ fn signature_algorithm(fields: &Fields) -> &str {
     algorithm.filter(|algorithm| !algorithm.is_empty()).unwrap_or("RS256")
 }
 
-fn attributes(desired: &Desired, wanted: &Map<String, Value>) -> document::Attributes {
+fn attributes(
+    desired: &Desired,
+    wanted: &Map<String, Value>,
+    tenant: &str,
+    held: &[HeldKey],
+) -> document::Attributes {
     let mut attributes = document::attributes(desired, wanted, realm::ALONE);
     if let Some(keys) = &desired.keys {
-        attributes.insert(KEYS.into(), document::ascii(&keys::remembered(keys)));
+        attributes.insert(KEYS.into(), document::ascii(&keys::remembered(tenant, keys, held)));
     }
     attributes
 }
