@@ -236,8 +236,9 @@ fn locks(profile: &TenantProfileSpec) -> Vec<String> {
     locks
 }
 
-/// Of what the store cannot do: what must not be passed over in silence.
-fn must_be_done(path: &str) -> bool {
+/// Whether, where the store cannot do it, a Tenant that sets it is Stalled: it must not be passed over.
+#[must_use]
+pub fn must_be_done(path: &str) -> bool {
     path == "keystore.algorithm" || is_at_or_below(path, "settings.policies.password")
 }
 

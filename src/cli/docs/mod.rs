@@ -4,6 +4,7 @@ mod fields;
 #[cfg(test)]
 mod pages_tests;
 mod patterns;
+mod store_settings;
 
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -14,7 +15,7 @@ use crate::{api::schema, policy::Reason};
 /// Write the parts of the documentation that come from the code.
 #[derive(Debug, Args)]
 pub struct Docs {
-    /// Write into this folder, made if it is not there: reasons.md, and in fields/ one file a kind.
+    /// Write into this folder, made if it is not there: reasons.md, store-settings.md, and in fields/ one file a kind.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 }
@@ -33,7 +34,10 @@ impl Docs {
 
 /// What is generated: each page with its path below the folder.
 fn pages() -> Result<Vec<(String, String)>, String> {
-    let mut pages = vec![("reasons.md".to_owned(), reasons())];
+    let mut pages = vec![
+        ("reasons.md".to_owned(), reasons()),
+        ("store-settings.md".to_owned(), store_settings::page()),
+    ];
     for crd in schema::crds().map_err(|error| error.to_string())? {
         let kind = crd.spec.names.kind.clone();
         let page = fields::page(&crd)

@@ -93,6 +93,12 @@ impl KeycloakStore {
         })
     }
 
+    /// What Keycloak can do with a setting.
+    #[must_use]
+    pub fn supports(path: &str, value: &Value) -> Support {
+        support::of(path, value)
+    }
+
     /// What is there under a key.
     async fn find(&self, key: &Key) -> Result<Option<Found>, Error> {
         match key {
@@ -116,7 +122,7 @@ impl Store for KeycloakStore {
     }
 
     fn support(&self, path: &str, value: &Value) -> Support {
-        support::of(path, value)
+        Self::supports(path, value)
     }
 
     fn signs(&self) -> bool {

@@ -61,6 +61,12 @@ impl SqlStore {
         Self { engine, writes, id }
     }
 
+    /// What a SQL database can do with a setting: it holds all, for the identity provider that reads it.
+    #[must_use]
+    pub fn supports(_path: &str, _value: &Value) -> Support {
+        Support::Enforced
+    }
+
     /// Writes so many changes in one transaction at most, instead of as many as is good for it:
     /// for benchmarks.
     #[must_use]
@@ -80,8 +86,8 @@ impl Store for SqlStore {
         &self.id
     }
 
-    fn support(&self, _path: &str, _value: &Value) -> Support {
-        Support::Enforced
+    fn support(&self, path: &str, value: &Value) -> Support {
+        Self::supports(path, value)
     }
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {
