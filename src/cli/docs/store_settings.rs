@@ -26,8 +26,7 @@ What nobody set and a store cannot do gives way to the store's own value, with t
 |---|---|---|
 ";
 
-const ALGORITHMS: [Algorithm; 9] =
-    [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA];
+const ALGORITHMS: [Algorithm; 9] = [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA];
 
 type Supports = fn(&str, &Value) -> Support;
 

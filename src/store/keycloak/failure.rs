@@ -69,7 +69,11 @@ impl Failure {
     /// How long to wait at least, if the same request may be sent again at once.
     pub(super) fn again(&self, method: &Method) -> Option<Duration> {
         match self {
-            Self::Busy(_, wait) => Some(wait.unwrap_or_default()),
+            // It says that it has not done it.
+            Self::Busy(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, wait) => {
+                Some(wait.unwrap_or_default())
+            }
+            Self::Busy(_, wait) if *method == Method::GET => Some(wait.unwrap_or_default()),
             // A write may have been done.
             Self::Away(..) if *method == Method::GET => Some(Duration::ZERO),
             _ => None,
@@ -133,6 +137,9 @@ mod tests {
         assert_eq!(away.again(&Method::POST), None);
         let busy = Failure::Busy(StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(3)));
         assert_eq!(busy.again(&Method::POST), Some(Duration::from_secs(3)));
+        let between = Failure::Busy(StatusCode::BAD_GATEWAY, None);
+        assert_eq!(between.again(&Method::GET), Some(Duration::ZERO));
+        assert_eq!(between.again(&Method::PUT), None, "what stands in between does not know");
         assert_eq!(Failure::NotFound("x".into()).again(&Method::GET), None);
     }
 }

@@ -73,7 +73,7 @@ pub(super) fn is_marked(role: &Value) -> bool {
 }
 
 /// A role of a realm that Keycloak itself makes and everybody has.
-fn is_built_in(name: &RoleName) -> bool {
+pub(super) fn is_built_in(name: &RoleName) -> bool {
     name.namespace.is_none()
         && (name.name.starts_with("default-roles-")
             || ["offline_access", "uma_authorization"].contains(&name.name.as_str()))
@@ -325,8 +325,16 @@ impl KeycloakStore {
 
     /// Checks that there is a realm.
     pub(super) async fn check_tenant(&self, tenant: &str) -> Result<(), Error> {
+        self.default_role(tenant).await.map(|_| ())
+    }
+
+    /// The role that everybody in the realm has, whatever it is called there.
+    pub(super) async fn default_role(&self, tenant: &str) -> Result<String, Error> {
         match self.server.read(&path(&[tenant])).await? {
-            Some(_) => Ok(()),
+            Some(realm) => match realm["defaultRole"]["name"].as_str() {
+                Some(name) => Ok(name.to_owned()),
+                None => Ok(format!("default-roles-{}", tenant.to_lowercase())),
+            },
             None => Err(Error::Missing(format!("the tenant {tenant}"))),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     found::{self, Found, HeldRole, RoleId, applied},
     limits,
     native::{self, Fields, Native, read_text, write_text},
-    relations::{applied_roles, reference, role_path, roles_path},
+    relations::{applied_roles, is_built_in, reference, role_path, roles_path},
     server::path,
 };
 use crate::store::{Applied, Desired, Error, Kind, Record, RoleName, RoleState, State};
@@ -116,6 +116,9 @@ impl KeycloakStore {
         found: Option<&Found>,
     ) -> Result<Applied, Error> {
         let tenant = &state.tenant_id;
+        if is_built_in(&state.role) {
+            return Err(Error::Refused(format!("{} is a role of Keycloak's own", state.role)));
+        }
         let wanted = found::wanted(&desired.state);
         let attributes = document::attributes(desired, &wanted, ALONE);
         super::check_length(&attributes, LONGEST)?;
@@ -154,6 +157,10 @@ impl KeycloakStore {
                     self.regroup(tenant, &own, &contained, found).await?;
                 }
             }
+        }
+        if limits::is_new(found) {
+            // Somebody may have looked while it had none.
+            self.names.forget_unmarked(tenant);
         }
         Ok(applied(found, fields))
     }

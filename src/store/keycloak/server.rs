@@ -120,10 +120,12 @@ impl Server {
         self.send(Method::PUT, path, Some(body)).await.map(|_| ())
     }
 
-    /// Deletes; what is gone already is deleted.
+    /// Deletes; what is gone already is deleted. With a body it is a list of which Keycloak deletes nothing where
+    /// one is gone.
     pub(super) async fn delete(&self, path: &str, body: Option<&Value>) -> Result<(), Failure> {
         match self.send(Method::DELETE, path, body).await {
-            Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(Failure::NotFound(_)) if body.is_none() => Ok(()),
             Err(failure) => Err(failure),
         }
     }

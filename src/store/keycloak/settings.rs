@@ -20,9 +20,10 @@ pub(super) const NATIVES: &[Native] = &[
     flag("settings.rememberMe", &["rememberMe"]),
     Native {
         path: "settings.hashFunction",
-        fields: &["passwordPolicy.hashAlgorithm"],
+        // The iterations of another function would be those of argon2: a login would take minutes.
+        fields: &["passwordPolicy.hashAlgorithm", "passwordPolicy.hashIterations"],
         // Argon2 is what Keycloak takes where its policy says nothing, and bcrypt it has not.
-        write: |_, _| Some(vec![Value::Null]),
+        write: |_, _| Some(vec![Value::Null; 2]),
         read: |_| "argon2".into(),
     },
     Native {

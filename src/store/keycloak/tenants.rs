@@ -162,6 +162,7 @@ impl KeycloakStore {
         for (key, is_new) in &plan.write {
             if key.state != KeyState::Active && !signs {
                 self.sign_with(tenant, algorithm, found).await?;
+                self.delete_keys(tenant, &plan.delete).await?;
                 signs = true;
             }
             let mut secret = Secret(keys::component(tenant, key, *is_new));
@@ -177,9 +178,15 @@ impl KeycloakStore {
         }
         if !signs {
             self.sign_with(tenant, algorithm, found).await?;
+            self.delete_keys(tenant, &plan.delete).await?;
         }
-        for id in &plan.delete {
-            self.server.delete(&component(id), None).await?;
+        Ok(())
+    }
+
+    /// Those that were revoked go as soon as another one signs, whatever becomes of the rest.
+    async fn delete_keys(&self, tenant: &str, ids: &[String]) -> Result<(), Error> {
+        for id in ids {
+            self.server.delete(&path(&[tenant, "components", id]), None).await?;
         }
         Ok(())
     }

@@ -159,9 +159,6 @@ impl KeycloakStore {
         let wanted = found::wanted(&desired.state);
         let attributes = document::attributes(desired, &wanted, ALONE);
         check_length(&attributes, LONGEST)?;
-        if found.is_none() {
-            self.check_tenant(tenant).await?;
-        }
         let names: Option<Vec<RoleName>> = state.roles.clone().map(|mut names| {
             names.sort();
             names.dedup();
@@ -252,7 +249,7 @@ impl KeycloakStore {
         }
         user["credentials"] = password.into_iter().collect();
         // An import gives it nothing by itself.
-        let mut realm_roles = vec![Value::from(format!("default-roles-{}", tenant.to_lowercase()))];
+        let mut realm_roles = vec![Value::from(self.default_role(tenant).await?)];
         let mut client_roles: Map<String, Value> = Map::new();
         for role in roles {
             let Some(client) = &role.client else {

@@ -8,7 +8,7 @@
 //! Each write has a savepoint, so that one that fails leaves the others alone, and gets its own answer.
 
 use std::{
-    collections::{VecDeque, hash_map::DefaultHasher},
+    collections::{HashMap, VecDeque, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
     sync::{Mutex, PoisonError},
 };
@@ -22,7 +22,10 @@ use super::{
     table::{self, Table},
     tx::{Tx, Value},
 };
-use crate::store::{Applied, Deleted, Desired, Error, Expected, Key, Mark};
+use crate::{
+    policy::Class,
+    store::{Applied, Deleted, Desired, Error, Expected, Key, Mark},
+};
 
 /// How many writes one transaction takes at most. PostgreSQL keeps 64 savepoints of a transaction
 /// in memory; with more, every reader must look them up.
@@ -153,10 +156,16 @@ async fn written(engine: &Engine, writes: &[Write]) -> Result<Vec<Result<Written
     Ok(results)
 }
 
-/// Makes each of these in a savepoint of its own.
+/// Makes each of these in a savepoint of its own. A tenant for which somebody else holds a lock is waited for once:
+/// the others' writes are not committed before the end.
 async fn apart(tx: &mut Tx<'_>, writes: &[Write]) -> Result<Vec<Result<Written, Error>>, Error> {
     let mut results = Vec::new();
+    let mut stuck: HashMap<String, Error> = HashMap::new();
     for write in writes {
+        if let Some(error) = stuck.get(write.key().tenant()) {
+            results.push(Err(error.clone()));
+            continue;
+        }
         let mut savepoint = tx.savepoint().await?;
         let result = write.make(&mut savepoint).await;
         let ended = match &result {
@@ -164,8 +173,15 @@ async fn apart(tx: &mut Tx<'_>, writes: &[Write]) -> Result<Vec<Result<Written, 
             _ => savepoint.rollback().await,
         };
         if let Err(ended) = ended {
-            // The transaction is gone, because of what went wrong in this write, if something did.
-            return Err(result.err().unwrap_or(ended));
+            // The transaction is gone, because of what went wrong in this write, if something did. What is
+            // wrong with this write alone is nothing to tell the others of.
+            return Err(result
+                .err()
+                .filter(|error| error.class() == Class::Transient)
+                .unwrap_or(ended));
+        }
+        if let Err(error @ Error::Unavailable(_)) = &result {
+            stuck.insert(write.key().tenant().to_owned(), error.clone());
         }
         results.push(result);
     }

@@ -1,4 +1,5 @@
-//! The fence around the store: a number that whoever opens it for writing raises, the epoch.
+//! The fence around the store: a number that whoever opens it for writing raises, the epoch, with something
+//! at random behind it: where a restore or a failover has lost the last number, the next one is still nobody else's.
 //!
 //! Each writing transaction reads the epoch and holds it until it ends, so that raising it waits for those that
 //! are under way, and none with an older number begins after it. What an operator that was paused,
@@ -12,9 +13,8 @@ use crate::store::{
 };
 
 /// The next number, and the first one in a new store.
-const RAISE: &str = "INSERT INTO meta (name, value) VALUES ('epoch', '1') \
-                     ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) \
-                     RETURNING value";
+const RAISE: &str = "INSERT INTO meta (name, value) VALUES ('epoch', '1:' || $1) ON CONFLICT (name) DO UPDATE \
+                     SET value = CAST(split_part(meta.value, ':', 1) AS BIGINT) + 1 || ':' || $1 RETURNING value";
 /// Shared with others who write, until the transaction ends.
 const HOLD: &str = "SELECT value FROM meta WHERE name = 'epoch' FOR SHARE";
 
@@ -27,7 +27,11 @@ pub(in crate::store::sql) struct Fence {
 impl Fence {
     /// Takes the store over from whoever had it: the transaction must be committed before this one writes.
     pub(super) async fn raise(tx: &mut Tx<'_>) -> Result<Self, Error> {
-        let row = tx.row(RAISE, &[] as &[Value<'_>]).await?;
+        let mut own = [0; 16];
+        getrandom::fill(&mut own)
+            .map_err(|error| Error::Unavailable(format!("there is no random number: {error}")))?;
+        let own = base16ct::lower::encode_string(&own);
+        let row = tx.row(RAISE, &[Value::from(&own)]).await?;
         let epoch = row.and_then(|row| row.text("value")).ok_or(Error::Raced)?;
         Ok(Self { epoch, broken: watch::Sender::new(false) })
     }
