@@ -6,7 +6,7 @@
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## see it work: a cluster, the operator, and the story of two tenants (STORE=postgres: on PostgreSQL)
+demo: ## see it work: a cluster, the operator, and the story of two tenants (STORE=postgres, STORE=keycloak: on these)
 	@STORE=$(or $(STORE),sqlite) dev/demo.sh
 
 test: ## all tests, on a real control plane

@@ -4,6 +4,7 @@
 # are in dev/demo/. Every step checks what it shows: the demo ends with an error when one is not so.
 #
 #     STORE=postgres make demo     tells it on PostgreSQL
+#     STORE=keycloak make demo     tells it on Keycloak, where people log in at once
 #     KEEP=1 make demo             leaves cluster and operator running and says what to type next
 
 . "$(dirname "$0")/lib.sh"
@@ -11,7 +12,8 @@
 . dev/cluster-lib.sh
 . dev/chart.sh
 . dev/postgres-lib.sh
-for part in show store bundle plans access passwords keys deletion; do
+. dev/keycloak-lib.sh
+for part in show store login bundle plans access passwords keys deletion token; do
   # shellcheck source=/dev/null
   . "dev/demo/$part.sh"
 done
@@ -20,6 +22,7 @@ DIR=$ROOT/target/demo/$$
 STORE=${STORE-sqlite}
 CONTROL_PLANE_PID=
 OPERATOR_PID=
+KEYCLOAK_PID=
 
 finish() {
   local code=$?
@@ -28,6 +31,10 @@ finish() {
   if [[ $code != @(0|130|143) && -f $DIR/operator.log ]]; then
     echo "The operator's log ends:" >&2
     tail -n 20 "$DIR/operator.log" >&2
+    if [ -s "$DIR/keycloak/keycloak.log" ]; then
+      echo "Keycloak's log ends:" >&2
+      tail -n 20 "$DIR/keycloak/keycloak.log" >&2
+    fi
   fi
   if [ -n "$OPERATOR_PID" ]; then
     kill -TERM "$OPERATOR_PID" 2>/dev/null && wait "$OPERATOR_PID" || true
@@ -35,7 +42,7 @@ finish() {
   if [ -n "$CONTROL_PLANE_PID" ]; then
     stop_control_plane "$CONTROL_PLANE_PID"
   fi
-  stop_postgres
+  stop_store
   rm -rf "$DIR"
   exit "$code"
 }
@@ -59,12 +66,13 @@ introduce() {
   chapter "Keyreeve: identity tenants as custom resources"
   tell "What people declare by kubectl, the operator checks against plans and grants and writes into an \
 identity store, from which an identity provider serves logins. Both sides are shown here."
+  tell_what_differs
 }
 
 leave_running() {
   trap - EXIT INT TERM
   disown "$OPERATOR_PID"
-  [ -z "${POSTGRES_SERVER_PID-}" ] || disown "$POSTGRES_SERVER_PID"
+  [ -z "$(store_pid)" ] || disown "$(store_pid)"
   cat <<EOF
 
 Everything is left running. Next:
@@ -75,12 +83,12 @@ Everything is left running. Next:
   kubectl explain tnt.spec.settings
   kubectl edit tprof standard --namespace platform
   target/debug/keyreeve jwks bank
-  ${STORE_SHELL[*]} <<<'SELECT * FROM v1_users;'
+$(store_hints | sed 's/^/  /')
   tail -f "$DIR/operator.log"
 
 The end:
 
-  kill $OPERATOR_PID $CONTROL_PLANE_PID ${POSTGRES_SERVER_PID-}; while kill -0 $CONTROL_PLANE_PID 2>/dev/null; do sleep 0.2; done; rm -rf "$DIR"
+  kill $OPERATOR_PID $CONTROL_PLANE_PID $(store_pid); while kill -0 $CONTROL_PLANE_PID 2>/dev/null; do sleep 0.2; done; rm -rf "$DIR"
 EOF
 }
 
@@ -88,27 +96,22 @@ main() {
   trap finish EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  [[ $STORE == @(sqlite|postgres) ]] || die "STORE is sqlite or postgres, not $STORE"
+  [[ $STORE == @(sqlite|postgres|keycloak) ]] || die "STORE is sqlite, postgres or keycloak, not '$STORE'"
   need_rust
   tools_controlplane
   tools_helm
-  case $STORE in
-    sqlite) tools_sqlite3 ;;
-    postgres)
-      tools_postgres
-      PATH=$POSTGRES_BIN:$PATH
-      ;;
-  esac
+  tools_store
   tools_faketime
   tools_jose
-  step "Compiling the operator" "about 3 minutes" cargo build --locked --quiet
   mkdir -p "$DIR"
+  begin_store "$DIR"
+  step "Compiling the operator" "about 3 minutes" cargo build --locked --quiet
   if [ -n "${KEEP-}" ]; then
     step "Starting a cluster" "" start_control_plane "$DIR"
   else
     step "Starting a cluster" "" start_control_plane "$DIR" --stop-with-parent
   fi
-  step "Starting the store" "" start_store "$DIR"
+  step "$STORE_STEP" "" start_store "$DIR"
   step "Installing the chart" "" install_chart "$DIR/operator.kubeconfig"
   step "Starting the operator" "" start_operator
   introduce
@@ -127,6 +130,9 @@ main() {
   show_takeover
   show_revocation
   show_deletion
+  if [ "$STORE" = keycloak ]; then
+    show_token
+  fi
   if [ -n "${KEEP-}" ]; then
     leave_running
   else

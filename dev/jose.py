@@ -2,7 +2,9 @@
 is not Keyreeve's. Everything comes on standard input, so that no key is ever an argument.
 
     jose.py sign       reads a keystore's Secret as JSON, prints a token
+    jose.py kid        reads a token, prints the kid of its key
     jose.py verify     reads a JWKS and, after it, a token; says whether it verifies
+    jose.py show       reads the same, and prints what a token that verifies says, one value a line
 """
 
 import base64
@@ -30,17 +32,43 @@ def sign(text):
     return token.serialize()
 
 
-def verify(text):
+def kid(text):
+    return JWS.from_jose_token(text.strip()).jose_header["kid"]
+
+
+def verified(text):
+    """The header and the claims of a token that verifies; ends the script for another one."""
     jwks, token = text.rstrip().rsplit("\n", 1)
-    kid = JWS.from_jose_token(token).jose_header["kid"]
-    key = JWKSet.from_json(jwks).get_key(kid)
+    key = JWKSet.from_json(jwks).get_key(kid(token))
     if key is None:
         sys.exit("does not verify: the JWKS has no key of its kid")
     try:
         token = JWT(jwt=token, key=key, algs=[key["alg"]])
     except InvalidJWSSignature:
         sys.exit("does not verify: it was not signed with the key of its kid")
-    return f"verifies: it is {json.loads(token.claims)['sub']}, as the key {kid} says"
+    return json.loads(token.header), json.loads(token.claims)
 
 
-print({"sign": sign, "verify": verify}[sys.argv[1]](sys.stdin.read()))
+def verify(text):
+    header, claims = verified(text)
+    name = claims.get("preferred_username", claims["sub"])
+    return f"verifies: it is {name}, as the key {header['kid']} says"
+
+
+def show(text):
+    header, claims = verified(text)
+    return "\n".join(f"{path} {value}" for path, value in values({"header": header, **claims}))
+
+
+def values(members, path=""):
+    """The values of nested objects with their paths; a list is one value."""
+    for name, value in members.items():
+        if isinstance(value, dict):
+            yield from values(value, f"{path}{name}.")
+        elif isinstance(value, list):
+            yield path + name, " ".join(sorted(map(str, value)))
+        else:
+            yield path + name, value
+
+
+print({"sign": sign, "kid": kid, "verify": verify, "show": show}[sys.argv[1]](sys.stdin.read()))

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Starts and stops a real Keycloak on a free port of loopback, with its database in memory. Used by
-# keycloak.sh, with-cluster.sh and test.sh. Sourced, never run; lib.sh and tools.sh must come first.
+# keycloak.sh, test.sh and demo.sh. Sourced, never run; lib.sh and tools.sh must come first.
 #
 # What runs beside it finds in its environment:
 #
@@ -13,9 +13,11 @@
 # More is not needed for some hundred realms, and a machine for tests has little.
 KEYCLOAK_HEAP=${KEYCLOAK_HEAP:--Xms128m -Xmx768m -XX:TieredStopAtLevel=1}
 
-# start_keycloak DIR: returns at once, with the process id in KEYCLOAK_PID and the environment above.
+# start_keycloak DIR [lasting]: returns at once, with the process id in KEYCLOAK_PID and the environment above.
+# It ends with the script, however that ends, unless it is a lasting one.
 start_keycloak() {
-  local dir=$1
+  local dir=$1 tie=(setpriv --pdeathsig TERM)
+  [ "${2-}" != lasting ] || tie=()
   mkdir -p "$dir"
   dir=$(realpath "$dir")
   rm -f "$dir/ready" "$dir/failed"
@@ -32,21 +34,22 @@ start_keycloak() {
     random >"$KEYREEVE_TEST_KEYCLOAK_SECRET_FILE"
     random >"$KEYREEVE_TEST_KEYCLOAK_HAND_FILE"
   )
-  # A session of its own, so that Ctrl-C goes to the script, which then stops it; and it ends with
-  # the script, however that ends.
+  # A session of its own, so that Ctrl-C goes to the script, which then stops it.
   KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD=$(cat "$dir/admin.secret") \
     KC_HTTP_MANAGEMENT_HOST=127.0.0.1 JAVA_OPTS_KC_HEAP=$KEYCLOAK_HEAP \
-    setsid setpriv --pdeathsig TERM "$KEYCLOAK_HOME/bin/kc.sh" start --optimized \
+    setsid "${tie[@]}" "$KEYCLOAK_HOME/bin/kc.sh" start --optimized \
     --http-enabled=true --http-host=127.0.0.1 --http-port="$KEYCLOAK_PORT" \
     --http-management-port="$KEYCLOAK_MANAGEMENT_PORT" --hostname-strict=false --log-level=warn \
     </dev/null >"$dir/keycloak.log" 2>&1 &
   KEYCLOAK_PID=$!
   KEYCLOAK_DIR=$dir
   {
-    if set_up_keycloak >"$dir/set-up.log" 2>&1; then
+    # In a shell of its own, whose end is noticed however it comes.
+    if (set_up_keycloak) >"$dir/set-up.log" 2>&1; then
       touch "$dir/ready"
     else
-      touch "$dir/failed"
+      # Whoever stopped it may have taken the folder away.
+      touch "$dir/failed" 2>/dev/null || true
     fi
   } &
 }

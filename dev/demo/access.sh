@@ -53,9 +53,12 @@ YAML
 }
 
 show_drift() {
-  local grab="INSERT INTO user_roles VALUES ('bank', 'ben', '', 'head')"
   tell "Ben finds a way into the store, and makes himself head of the bank:"
-  by_hand "$grab"
+  if [ "$STORE" = keycloak ]; then
+    shown kcadm.sh add-roles -r bank --uusername ben --rolename head
+  else
+    by_hand "INSERT INTO user_roles VALUES ('bank', 'ben', '', 'head')"
+  fi
   expect "the roles that ben holds" 2 "$(fact "$BENS_ROLES")"
   tell "The next resync (asked for here; else every 10 minutes) takes it from him, and says so:"
   shown kubectl annotate tusr ben keyreeve.dev/reconcile=now

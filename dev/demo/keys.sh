@@ -6,7 +6,7 @@ keyreeve() {
   target/debug/keyreeve "$@"
 }
 
-# jose sign|verify: the part of an identity provider, and of those who trust it.
+# jose COMMAND: the part of an identity provider, and of those who trust it.
 jose() {
   "$JOSE_PYTHON" dev/jose.py "$1"
 }
@@ -22,13 +22,33 @@ has_key() {
 
 # signed: a token of the key that signs now.
 signed() {
-  kubectl --namespace keyreeve-system get secret keystore-bank -o json | jose sign
+  if [ "$STORE" = keycloak ]; then
+    bens_token
+  else
+    kubectl --namespace keyreeve-system get secret keystore-bank -o json | jose sign
+  fi
+}
+
+# jwks: the bank's public keys, where those who verify tokens get them.
+jwks() {
+  if [ "$STORE" = keycloak ]; then
+    realm_jwks
+  else
+    keyreeve jwks bank
+  fi
+}
+
+# in_store: returns once the store has the keys that status tells.
+in_store() {
+  if [ "$STORE" = keycloak ]; then
+    awaited "the keys of the realm" realm_has_keys
+  fi
 }
 
 # tried WHOSE TOKEN: says whether anybody who has the JWKS takes the token. The answer is its exit code, too.
 tried() {
   local answer code=0
-  answer=$({ keyreeve jwks bank && echo "$2"; } | jose verify 2>&1) || code=1
+  answer=$({ jwks && echo "$2"; } | jose verify 2>&1) || code=1
   printf '    %-24s %s\n' "$1" "$answer"
   return $code
 }
@@ -42,7 +62,11 @@ show_keys() {
   tell "Each tenant has its own. Anybody may have their public halves:"
   shown keyreeve jwks bank
   TOKEN=$(signed)
-  tell "An identity provider signs with the private half, from a Secret out of the teams' reach, and anybody verifies (both by jwcrypto here, which knows nothing of Keyreeve):"
+  if [ "$STORE" = keycloak ]; then
+    tell "Keycloak signs with the private half, which it got from the operator, when ben logs in; and anybody verifies by the realm's JWKS (by jwcrypto here, which knows nothing of either):"
+  else
+    tell "An identity provider signs with the private half, from a Secret out of the teams' reach, and anybody verifies (both by jwcrypto here, which knows nothing of Keyreeve):"
+  fi
   tried "a token, ${TOKEN:0:12}…" "$TOKEN" || die "a token of the Active key should verify"
 }
 
@@ -52,9 +76,10 @@ show_rotation() {
   tell "A rotation is asked for. The next key is published, for 2 hours here, before it signs:"
   shown kubectl annotate tnt bank keyreeve.dev/rotate=now
   awaited "a Standby key" has_key Standby
+  in_store
   show_states
   expect "the key that signs" "$active" "$(kid_of Active)"
-  expect "the number of keys in the JWKS" 2 "$(keyreeve jwks bank | grep -c '"kid"')"
+  expect "the number of keys in the JWKS" 2 "$(jwks | grep -o '"kid"' | wc -l)"
 }
 
 show_takeover() {
@@ -64,6 +89,7 @@ show_takeover() {
   # Not by the command faketime, which would stand between the operator and its signals.
   restart_operator env "LD_PRELOAD=$(faketime -f +0 printenv LD_PRELOAD)" FAKETIME=+3h
   awaited "a key that took over" has_key Retired
+  in_store
   show_states
   expect "the key that signed" "$old" "$(kid_of Retired)"
   NEW_TOKEN=$(signed)
@@ -77,6 +103,7 @@ show_revocation() {
   tell "That key leaks. It is revoked, and another one signs at once:"
   shown kubectl patch tnt bank --type merge -p "{\"spec\": {\"keystore\": {\"revoke\": [\"$leaked\"]}}}"
   awaited "a revoked key" has_key Revoked
+  in_store
   show_states
   expect "the key that is revoked" "$leaked" "$(kid_of Revoked)"
   if tried "its token" "$NEW_TOKEN"; then
