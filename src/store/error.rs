@@ -43,6 +43,11 @@ impl Error {
     /// What is [`Error::Taken`], if it is the email address.
     pub const EMAIL: &str = "email address";
 
+    /// Whether nothing is known of the store but that it cannot be used now.
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
     /// What a timer does about it.
     #[must_use]
     pub fn class(&self) -> Class {

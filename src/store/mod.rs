@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+mod attempts;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod credentials;

@@ -66,6 +66,11 @@ impl Failure {
         }
     }
 
+    /// Whether nothing was heard of Keycloak at all.
+    pub(super) const fn is_away(&self) -> bool {
+        matches!(self, Self::Away(..) | Self::TimedOut(..))
+    }
+
     /// How long to wait at least, if the same request may be sent again at once.
     pub(super) fn again(&self, method: &Method) -> Option<Duration> {
         match self {

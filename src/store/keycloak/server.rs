@@ -17,6 +17,7 @@ use super::{
     token::{Token, Tokens},
     transport::{Call, NoAnswer, Raw, Transport},
 };
+use crate::store::attempts::Attempts;
 
 /// What stays as it is in a segment of a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -36,6 +37,7 @@ pub(super) struct Server {
     transport: Transport,
     tokens: Tokens,
     places: Semaphore,
+    attempts: Attempts<Failure>,
     /// Keycloak makes one realm at a time; waiting here leaves the places to others.
     realm_creation: Mutex<()>,
     requests: Requests,
@@ -64,6 +66,7 @@ impl Server {
             tokens: Tokens::new(&base, options.credentials.clone(), TIMEOUT),
             base,
             places: Semaphore::new(options.concurrency.max(1)),
+            attempts: Attempts::default(),
             realm_creation: Mutex::default(),
             requests: Requests::default(),
         })
@@ -146,17 +149,23 @@ impl Server {
             .build();
         let mut renewed = false;
         loop {
-            let token = self.tokens.get(&self.transport).await?;
-            let failure = match self.send_once(&method, path, body, &token).await {
-                Ok(body) => return Ok(body),
-                Err(failure) => failure,
+            let attempt = async {
+                let token = self.tokens.get(&self.transport).await?;
+                match self.send_once(&method, path, body, &token).await {
+                    Err(failure) if failure.is_away() => Err(failure),
+                    answer => Ok((token, answer)),
+                }
             };
-            if matches!(failure, Failure::Unauthorized(_)) && !renewed {
-                // The token was revoked, or the secret changed.
-                renewed = true;
-                self.tokens.forget(&token).await;
-                continue;
-            }
+            let failure = match self.attempts.make(attempt, Failure::is_away).await {
+                Ok((_, Ok(body))) => return Ok(body),
+                Ok((token, Err(Failure::Unauthorized(_)))) if !renewed => {
+                    // The token was revoked, or the secret changed.
+                    renewed = true;
+                    self.tokens.forget(&token).await;
+                    continue;
+                }
+                Ok((_, Err(failure))) | Err(failure) => failure,
+            };
             let (Some(least), Some(pause)) = (failure.again(&method), pauses.next()) else {
                 return Err(failure);
             };

@@ -45,12 +45,16 @@ use self::{
     tx::Tx,
     writes::{BATCH, Write, Writes, Written},
 };
-use super::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
+use super::{
+    Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store,
+    attempts::Attempts,
+};
 use crate::policy::Support;
 
 /// An identity store in a SQL database.
 pub struct SqlStore {
     engine: Engine,
+    reads: Attempts<Error>,
     writes: Writes,
     id: String,
 }
@@ -58,7 +62,12 @@ pub struct SqlStore {
 impl SqlStore {
     fn new(engine: Engine, id: String) -> Self {
         let writes = Writes::new(engine.writers(), BATCH);
-        Self { engine, writes, id }
+        Self { engine, reads: Attempts::default(), writes, id }
+    }
+
+    /// A transaction that reads one moment.
+    async fn read(&self) -> Result<Tx<'static>, Error> {
+        self.reads.make(self.engine.read(), Error::is_away).await
     }
 
     /// What a SQL database can do with a setting: it holds all, for the identity provider that reads it.
@@ -91,7 +100,7 @@ impl Store for SqlStore {
     }
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {
-        let mut tx = self.engine.read().await?;
+        let mut tx = self.read().await?;
         let record = match Row::read(&mut tx, key).await? {
             Some(row) => Some(row.record(&mut tx, key).await?),
             None => None,
@@ -105,7 +114,7 @@ impl Store for SqlStore {
         key: &Key,
         number: usize,
     ) -> Result<Vec<Zeroizing<String>>, Error> {
-        let mut tx = self.engine.read().await?;
+        let mut tx = self.read().await?;
         let last = passwords::last(&mut tx, key, number).await?;
         tx.rollback().await?;
         Ok(last)
@@ -113,7 +122,7 @@ impl Store for SqlStore {
 
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error> {
         // What is as desired needs no lock; so is it most of the time.
-        let mut tx: Tx<'_> = self.engine.read().await?;
+        let mut tx = self.read().await?;
         let found = Change::of(desired).find(&mut tx, expected).await?;
         tx.rollback().await?;
         if found.is_unchanged() {
@@ -134,7 +143,7 @@ impl Store for SqlStore {
     }
 
     async fn census(&self, tenant: &str) -> Result<Census, Error> {
-        let mut tx = self.engine.read().await?;
+        let mut tx = self.read().await?;
         let census = census::take(&mut tx, tenant).await?;
         tx.rollback().await?;
         Ok(census)

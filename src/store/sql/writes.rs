@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     policy::Class,
-    store::{Applied, Deleted, Desired, Error, Expected, Key, Mark},
+    store::{Applied, Deleted, Desired, Error, Expected, Key, Mark, attempts::Attempts},
 };
 
 /// How many writes one transaction takes at most. PostgreSQL keeps 64 savepoints of a transaction
@@ -56,6 +56,7 @@ struct Waiting {
 struct Lane {
     queue: Mutex<VecDeque<Waiting>>,
     turn: Turn<()>,
+    attempts: Attempts<Error>,
 }
 
 /// The queues before the store. All writes of a tenant go through the same one: they are made in
@@ -74,6 +75,7 @@ impl Writes {
     /// Makes a write, together with others that wait. When the caller gives up before its turn, nothing is written.
     pub(super) async fn make(&self, engine: &Engine, write: Write) -> Result<Written, Error> {
         let lane = self.lane(&write);
+        lane.attempts.told()?;
         let (answer, mut answered) = oneshot::channel();
         lane.queue().push_back(Waiting { write, answer });
         loop {
@@ -83,7 +85,7 @@ impl Writes {
                 answer = &mut answered => return answer.unwrap_or(Err(Error::Raced)),
                 turn = lane.turn.lock() => {
                     let waiting = lane.take(self.batch);
-                    write_all(engine, waiting).await;
+                    lane.write_all(engine, waiting).await;
                     drop(turn);
                 }
             }
@@ -119,41 +121,45 @@ impl Lane {
         }
         taken
     }
-}
 
-/// Writes all of these in one transaction, and answers each.
-async fn write_all(engine: &Engine, waiting: Vec<Waiting>) {
-    if waiting.is_empty() {
-        return;
+    /// Writes all of these in one transaction, and answers each.
+    async fn write_all(&self, engine: &Engine, waiting: Vec<Waiting>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let (writes, answers): (Vec<_>, Vec<_>) =
+            waiting.into_iter().map(|waiting| (waiting.write, waiting.answer)).unzip();
+        let results = match self.written(engine, &writes).await {
+            Ok(results) => results,
+            Err(error) => writes.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for (answer, result) in answers.into_iter().zip(results) {
+            // Who does not wait any more will look again.
+            let _ = answer.send(result);
+        }
     }
-    let (writes, answers): (Vec<_>, Vec<_>) =
-        waiting.into_iter().map(|waiting| (waiting.write, waiting.answer)).unzip();
-    let results = match written(engine, &writes).await {
-        Ok(results) => results,
-        Err(error) => writes.iter().map(|_| Err(error.clone())).collect(),
-    };
-    for (answer, result) in answers.into_iter().zip(results) {
-        // Who does not wait any more will look again.
-        let _ = answer.send(result);
-    }
-}
 
-/// What each of these did; or why none did anything.
-async fn written(engine: &Engine, writes: &[Write]) -> Result<Vec<Result<Written, Error>>, Error> {
-    let mut tx = engine.write().await?;
-    let results = match writes {
-        // Alone it needs no savepoint.
-        [write] => vec![write.make(&mut tx).await],
-        writes => apart(&mut tx, writes).await?,
-    };
-    if results.iter().flatten().any(Written::is_something) {
-        tx.commit().await?;
-        engine.check()?;
-    } else {
-        // Nothing hangs on how it ends.
-        let _ = tx.rollback().await;
+    /// What each of these did; or why none did anything.
+    async fn written(
+        &self,
+        engine: &Engine,
+        writes: &[Write],
+    ) -> Result<Vec<Result<Written, Error>>, Error> {
+        let mut tx = self.attempts.make(engine.write(), Error::is_away).await?;
+        let results = match writes {
+            // Alone it needs no savepoint.
+            [write] => vec![write.make(&mut tx).await],
+            writes => apart(&mut tx, writes).await?,
+        };
+        if results.iter().flatten().any(Written::is_something) {
+            tx.commit().await?;
+            engine.check()?;
+        } else {
+            // Nothing hangs on how it ends.
+            let _ = tx.rollback().await;
+        }
+        Ok(results)
     }
-    Ok(results)
 }
 
 /// Makes each of these in a savepoint of its own. A tenant for which somebody else holds a lock is waited for once:

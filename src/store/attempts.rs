@@ -1,0 +1,139 @@
+//! A store that is away or locked: one caller finds out whether it is back, the others need not wait for that.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long an attempt speaks for others: one over a dead connection takes longer than the store is away.
+const MOMENT: Duration = Duration::from_secs(5);
+
+/// How the last attempt to reach the store ended, with what went wrong as an `E`. One that fails takes seconds,
+/// and there are few turns for them: were every object to wait in one, status would be late for all.
+pub(super) struct Attempts<E>(Mutex<State<E>>);
+
+struct State<E> {
+    failure: Option<E>,
+    /// Since when somebody finds out if it is still so.
+    tried_since: Option<Instant>,
+}
+
+impl<E> Default for Attempts<E> {
+    fn default() -> Self {
+        Self(Mutex::new(State { failure: None, tried_since: None }))
+    }
+}
+
+impl<E: Clone> Attempts<E> {
+    /// What there is to say without an attempt: the last one failed, and another one is under way.
+    pub(super) fn told(&self) -> Result<(), E> {
+        self.state().told()
+    }
+
+    /// Makes an attempt, unless there is no need for one. Its error may say that the store is away.
+    pub(super) async fn make<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, E>>,
+        is_away: impl Fn(&E) -> bool,
+    ) -> Result<T, E> {
+        let trying = self.begin()?;
+        let result = attempt.await;
+        self.state().failure = result.as_ref().err().filter(|failure| is_away(failure)).cloned();
+        drop(trying);
+        result
+    }
+
+    /// While nothing is known to be wrong, all may try.
+    fn begin(&self) -> Result<Option<Trying<'_, E>>, E> {
+        let mut state = self.state();
+        state.told()?;
+        if state.failure.is_none() {
+            return Ok(None);
+        }
+        let since = Instant::now();
+        state.tried_since = Some(since);
+        Ok(Some(Trying { attempts: self, since }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<E>> {
+        state(&self.0)
+    }
+}
+
+fn state<E>(attempts: &Mutex<State<E>>) -> MutexGuard<'_, State<E>> {
+    // Nothing panics while it is held.
+    attempts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<E: Clone> State<E> {
+    fn told(&self) -> Result<(), E> {
+        let is_tried = self.tried_since.is_some_and(|since| since.elapsed() < MOMENT);
+        match &self.failure {
+            Some(failure) if is_tried => Err(failure.clone()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The one attempt after a failure; it ends also when its caller gives up.
+struct Trying<'a, E> {
+    attempts: &'a Attempts<E>,
+    since: Instant,
+}
+
+impl<E> Drop for Trying<'_, E> {
+    fn drop(&mut self) {
+        let mut state = state(&self.attempts.0);
+        // Another one may have begun since.
+        state.tried_since = state.tried_since.filter(|since| *since != self.since);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use futures::{FutureExt as _, poll};
+
+    use super::*;
+
+    const AWAY: Result<(), &str> = Err("away");
+
+    fn is_away(error: &&str) -> bool {
+        *error == "away"
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_one_tries_and_the_others_are_told() {
+        let attempts = Attempts::default();
+        let mut first = Box::pin(attempts.make(pending::<Result<(), &str>>(), is_away));
+        assert!(poll!(&mut first).is_pending());
+        assert!(
+            attempts.make(ready(Ok(())), is_away).await.is_ok(),
+            "nothing is known to be wrong"
+        );
+        drop(first);
+
+        assert!(attempts.make(ready(AWAY), is_away).await.is_err());
+        let (back, is_back) = tokio::sync::oneshot::channel::<()>();
+        let mut one = Box::pin(attempts.make(is_back.map(|_| Ok(())), is_away));
+        assert!(poll!(&mut one).is_pending());
+        assert_eq!(attempts.make(pending::<Result<(), _>>(), is_away).await, AWAY);
+        back.send(()).unwrap();
+        assert!(one.await.is_ok());
+        assert_eq!(attempts.told(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_nobody_tries_does() {
+        let attempts = Attempts::default();
+        assert!(attempts.make(ready(AWAY), is_away).await.is_err());
+        let mut one = Box::pin(attempts.make(pending::<Result<(), &str>>(), is_away));
+        assert!(poll!(&mut one).is_pending());
+        assert_eq!(attempts.told(), AWAY);
+        drop(one);
+        assert!(attempts.make(ready(Ok(())), is_away).await.is_ok(), "it was given up");
+        assert!(attempts.make(ready(Err::<(), _>("raced")), is_away).await.is_err());
+        assert_eq!(attempts.told(), Ok(()), "it is there");
+    }
+}
