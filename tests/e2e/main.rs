@@ -32,6 +32,7 @@ mod mutate;
 mod namespace;
 mod namespace_tenant;
 mod outage;
+mod outage_under_load;
 mod own_rules;
 mod password_canary;
 mod pod_security;

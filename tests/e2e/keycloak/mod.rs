@@ -6,7 +6,7 @@ mod login;
 
 use crate::support::{Operator, Space, setting};
 
-use hand::Hand;
+pub use hand::Hand;
 
 /// A namespace of one's own with an operator on Keycloak, and the tenant id that only this test has.
 async fn start(name: &str) -> (Space, Operator, Hand) {
@@ -18,7 +18,17 @@ async fn start(name: &str) -> (Space, Operator, Hand) {
 
 /// An operator on Keycloak, with the fewest rights there.
 fn operator(space: &Space) -> Operator {
-    let store = setting("KEYREEVE_TEST_KEYCLOAK").replace("http://", "keycloak+http://");
+    operator_at(space, &server())
+}
+
+/// `HOST:PORT` of the Keycloak that all tests share.
+pub fn server() -> String {
+    setting("KEYREEVE_TEST_KEYCLOAK").replace("http://", "")
+}
+
+/// An operator on the Keycloak that is reached at this address.
+pub fn operator_at(space: &Space, address: &str) -> Operator {
+    let store = format!("keycloak+http://{address}");
     let file = setting("KEYREEVE_TEST_KEYCLOAK_SECRET_FILE");
     Operator::start_plain(
         space,
