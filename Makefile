@@ -1,7 +1,7 @@
 # The way into everything here; the work is done by the scripts in dev/. A bare `make` lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check audit generate build image cluster cluster-stop run
+.PHONY: help demo test bench check audit generate build image cluster cluster-stop run
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ demo: ## see it work: a cluster, the operator, and the story of two tenants (STO
 
 test: ## all tests, on a real control plane
 	@dev/test.sh
+
+bench: ## what writing users costs, as ratios (STORES="sqlite postgres keycloak", USERS=300, ROUNDS=5)
+	@USERS=$(USERS) ROUNDS=$(ROUNDS) dev/bench.sh $(STORES)
 
 check: ## form, lints, licences, generated files
 	@dev/check.sh
