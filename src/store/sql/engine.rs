@@ -28,16 +28,18 @@ impl Engine {
     /// A transaction that reads one moment.
     pub(super) async fn read(&self) -> Result<Tx<'static>, Error> {
         match self {
-            Self::Sqlite(file) => file.read().await,
-            Self::Postgres(server) => server.read().await,
+            // In a box: connecting is a large state to carry through every call.
+            Self::Sqlite(file) => Box::pin(file.read()).await,
+            Self::Postgres(server) => Box::pin(server.read()).await,
         }
     }
 
     /// A transaction that writes, if the store is still ours.
     pub(super) async fn write(&self) -> Result<Tx<'static>, Error> {
         match self {
-            Self::Sqlite(file) => file.write().await,
-            Self::Postgres(server) => server.write().await,
+            // In a box: connecting is a large state to carry through every call.
+            Self::Sqlite(file) => Box::pin(file.write()).await,
+            Self::Postgres(server) => Box::pin(server.write()).await,
         }
     }
 
