@@ -13,7 +13,8 @@ const MOMENT: Duration = Duration::from_secs(5);
 pub(super) struct Attempts<E>(Mutex<State<E>>);
 
 struct State<E> {
-    failure: Option<E>,
+    /// With the moment at which it was known.
+    failure: Option<(E, Instant)>,
     /// Since when somebody finds out if it is still so.
     tried_since: Option<Instant>,
 }
@@ -30,6 +31,15 @@ impl<E: Clone> Attempts<E> {
         self.state().told()
     }
 
+    /// What went wrong after this moment, and still does for all that is known: for who has waited since then for
+    /// another one's attempts to end.
+    pub(super) fn failed_since(&self, moment: Instant) -> Result<(), E> {
+        match &self.state().failure {
+            Some((failure, at)) if *at > moment => Err(failure.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes an attempt, unless there is no need for one. Its error may say that the store is away.
     pub(super) async fn make<T>(
         &self,
@@ -38,7 +48,8 @@ impl<E: Clone> Attempts<E> {
     ) -> Result<T, E> {
         let trying = self.begin()?;
         let result = attempt.await;
-        self.state().failure = result.as_ref().err().filter(|failure| is_away(failure)).cloned();
+        let failure = result.as_ref().err().filter(|failure| is_away(failure));
+        self.state().failure = failure.map(|failure| (failure.clone(), Instant::now()));
         drop(trying);
         result
     }
@@ -69,7 +80,7 @@ impl<E: Clone> State<E> {
     fn told(&self) -> Result<(), E> {
         let is_tried = self.tried_since.is_some_and(|since| since.elapsed() < MOMENT);
         match &self.failure {
-            Some(failure) if is_tried => Err(failure.clone()),
+            Some((failure, _)) if is_tried => Err(failure.clone()),
             _ => Ok(()),
         }
     }
@@ -122,6 +133,18 @@ mod tests {
         back.send(()).unwrap();
         assert!(one.await.is_ok());
         assert_eq!(attempts.told(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn who_waited_while_it_failed_is_told() {
+        let attempts = Attempts::default();
+        let before = Instant::now();
+        assert_eq!(attempts.failed_since(before), Ok(()));
+        assert!(attempts.make(ready(AWAY), is_away).await.is_err());
+        assert_eq!(attempts.failed_since(before), AWAY);
+        assert_eq!(attempts.failed_since(Instant::now()), Ok(()), "who comes later tries");
+        assert!(attempts.make(ready(Ok(())), is_away).await.is_ok());
+        assert_eq!(attempts.failed_since(before), Ok(()), "it is back");
     }
 
     #[tokio::test]

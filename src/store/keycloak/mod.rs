@@ -35,8 +35,11 @@ mod token;
 mod transport;
 mod users;
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use serde_json::Value;
+use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
 pub use options::{Address, CONCURRENCY, Options};
@@ -99,6 +102,14 @@ impl KeycloakStore {
         support::of(path, value)
     }
 
+    /// The turn to write in a tenant; or what went wrong meanwhile, which would only go wrong again, as slowly.
+    async fn turn(&self, tenant: &str) -> Result<OwnedMutexGuard<()>, Error> {
+        let came = Instant::now();
+        let turn = self.locks.of(tenant).await;
+        self.server.failed_since(came)?;
+        Ok(turn)
+    }
+
     /// What is there under a key.
     async fn find(&self, key: &Key) -> Result<Option<Found>, Error> {
         match key {
@@ -155,7 +166,7 @@ impl Store for KeycloakStore {
         {
             return Ok(Applied::Unchanged);
         }
-        let _turn = self.locks.of(key.tenant()).await;
+        let _turn = self.turn(key.tenant()).await?;
         let found = self.find(&key).await?;
         if !found::is_expected(found.as_ref(), expected) {
             return Err(Error::Raced);
@@ -170,7 +181,7 @@ impl Store for KeycloakStore {
     }
 
     async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error> {
-        let _turn = self.locks.of(key.tenant()).await;
+        let _turn = self.turn(key.tenant()).await?;
         self.recent.take(key);
         let Some(found) = self.find(key).await? else { return Ok(Deleted::NotThere) };
         if found.carried.mark.as_ref() != Some(mark) {

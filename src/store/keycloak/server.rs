@@ -97,6 +97,11 @@ impl Server {
         &self.requests
     }
 
+    /// What went wrong after this moment, if Keycloak is away since.
+    pub(super) fn failed_since(&self, moment: Instant) -> Result<(), Failure> {
+        self.attempts.failed_since(moment)
+    }
+
     /// Reads what is there; none if nothing is.
     pub(super) async fn read(&self, path: &str) -> Result<Option<Value>, Failure> {
         match self.send(Method::GET, path, None).await {
