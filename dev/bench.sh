@@ -12,7 +12,6 @@
 . dev/keycloak-lib.sh
 
 DIR=$ROOT/target/bench/$$
-KEYCLOAK_PID=
 
 build() {
   cargo bench --locked --bench store --no-run
@@ -21,9 +20,7 @@ build() {
 finish() {
   local code=$?
   trap '' INT TERM # a second Ctrl-C must not leave half of it behind
-  if [ -n "$KEYCLOAK_PID" ]; then
-    stop_keycloak "$KEYCLOAK_PID"
-  fi
+  stop_keycloak
   stop_postgres
   rm -rf "$DIR"
   exit "$code"

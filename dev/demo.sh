@@ -22,7 +22,6 @@ DIR=$ROOT/target/demo/$$
 STORE=${STORE-sqlite}
 CONTROL_PLANE_PID=
 OPERATOR_PID=
-KEYCLOAK_PID=
 
 finish() {
   local code=$?

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Starts and stops a real Keycloak on a free port of loopback, with its database in memory. Used by
-# keycloak.sh, test.sh and demo.sh. Sourced, never run; lib.sh and tools.sh must come first.
+# with-keycloak.sh, test.sh, bench.sh and demo.sh. Sourced, never run; lib.sh and tools.sh must come first.
 #
 # What runs beside it finds in its environment:
 #
@@ -65,9 +65,11 @@ await_keycloak() {
   done
 }
 
-# stop_keycloak PID: returns once it is gone, with all of its processes. Its database goes with it.
+# stop_keycloak: returns once it is gone, with all of its processes. Its database goes with it.
 stop_keycloak() {
-  local pid=$1 tenths=0
+  local pid=${KEYCLOAK_PID-} tenths=0
+  [ -n "$pid" ] || return 0
+  KEYCLOAK_PID=
   # The script that starts Java passes the signal on. Java takes its time while it is starting.
   kill -TERM "$pid" 2>/dev/null || true
   while kill -0 -- "-$pid" 2>/dev/null; do

@@ -13,7 +13,6 @@
 
 LOG=$(mktemp)
 KEYCLOAK=$ROOT/target/keycloaks/$$
-KEYCLOAK_PID=
 
 build() {
   cargo build --locked
@@ -36,9 +35,7 @@ total() {
     /^test result: / { passed += $4; failed += $6; skipped += $8 }
     END { print passed + 0, failed + 0, skipped + 0 }' "$LOG")
   rm -f "$LOG"
-  if [ -n "$KEYCLOAK_PID" ]; then
-    stop_keycloak "$KEYCLOAK_PID"
-  fi
+  stop_keycloak
   if [ "$1" = 0 ] && [ $((passed + failed)) = 0 ]; then
     say "No test ran"
     set -- 1

@@ -13,7 +13,7 @@
 #     KEYREEVE_TEST_POSTGRES                 HOST:PORT of a PostgreSQL server, whose user `postgres` needs no password
 #     PATH                                   with kubectl and helm in front
 #
-# Tests of the Keycloak store need one beside it: put dev/keycloak.sh in front.
+# Tests of the Keycloak store need one beside it: put dev/with-keycloak.sh in front.
 
 . "$(dirname "$0")/lib.sh"
 . dev/tools.sh

@@ -67,14 +67,12 @@ start_store() {
 # stop_store: returns once it is gone.
 stop_store() {
   stop_postgres
-  if [ -n "$KEYCLOAK_PID" ]; then
-    stop_keycloak "$KEYCLOAK_PID"
-  fi
+  stop_keycloak
 }
 
 # store_pid: the process of a store that is a server.
 store_pid() {
-  echo "${POSTGRES_SERVER_PID-}$KEYCLOAK_PID"
+  echo "${POSTGRES_SERVER_PID-}${KEYCLOAK_PID-}"
 }
 
 # store_hints: how people look into what was left running.

@@ -1,4 +1,4 @@
-//! The operator on a real Keycloak (dev/keycloak.sh): people log in at once.
+//! The operator on a real Keycloak (dev/with-keycloak.sh): people log in at once.
 
 mod adoption;
 mod hand;

@@ -12,11 +12,11 @@ use crate::store::{
     },
 };
 
-/// What dev/keycloak.sh says.
+/// What dev/with-keycloak.sh says.
 pub(super) fn variable(name: &str) -> String {
     let name = format!("KEYREEVE_TEST_KEYCLOAK{name}");
     std::env::var(&name).unwrap_or_else(|_| {
-        panic!("{name} is not set: put `dev/keycloak.sh` in front of the command")
+        panic!("{name} is not set: put `dev/with-keycloak.sh` in front of the command")
     })
 }
 

@@ -1,4 +1,4 @@
-//! The Keycloak store against the conformance suite, on a real Keycloak (dev/keycloak.sh).
+//! The Keycloak store against the conformance suite, on a real Keycloak (dev/with-keycloak.sh).
 
 mod backend;
 mod failures;

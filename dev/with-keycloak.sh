@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# keycloak.sh COMMAND…: runs the command beside a new Keycloak, and always stops it afterwards:
+# with-keycloak.sh COMMAND…: runs the command beside a new Keycloak, and always stops it afterwards:
 #
-#     dev/keycloak.sh cargo test --locked --lib store::keycloak
+#     dev/with-keycloak.sh cargo test --locked --lib store::keycloak
 #
 # What the command finds in its environment stands in keycloak-lib.sh.
 
@@ -12,14 +12,11 @@
 [ $# -gt 0 ] || die "say which command to run beside Keycloak"
 
 DIR=$ROOT/target/keycloaks/$$
-KEYCLOAK_PID=
 
 finish() {
   local code=$?
   trap '' INT TERM # a second Ctrl-C must not leave half of it behind
-  if [ -n "$KEYCLOAK_PID" ]; then
-    stop_keycloak "$KEYCLOAK_PID"
-  fi
+  stop_keycloak
   if [ "$code" = 0 ]; then
     rm -rf "$DIR"
   elif [ -d "$DIR" ]; then
