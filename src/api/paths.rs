@@ -18,6 +18,32 @@ pub fn for_each_leaf(
     }
 }
 
+/// Calls `visit` with the path of each leaf in which two documents differ. What stands on one side alone and has
+/// leaves is told by them.
+pub fn for_each_difference(
+    one: &Map<String, Value>,
+    other: &Map<String, Value>,
+    prefix: &str,
+    visit: &mut impl FnMut(String),
+) {
+    let none = Map::new();
+    let names = one.keys().chain(other.keys().filter(|name| !one.contains_key(*name)));
+    for name in names.filter(|name| one.get(*name) != other.get(*name)) {
+        let path = format!("{prefix}.{name}");
+        match (one.get(name), other.get(name)) {
+            (Some(Value::Object(one)), Some(Value::Object(other))) => {
+                for_each_difference(one, other, &path, visit);
+            }
+            (Some(Value::Object(some)), None) | (None, Some(Value::Object(some)))
+                if !some.is_empty() =>
+            {
+                for_each_difference(some, &none, &path, visit);
+            }
+            _ => visit(path),
+        }
+    }
+}
+
 /// Whether `path` is `group` or stands below it.
 #[must_use]
 pub fn is_at_or_below(path: &str, group: &str) -> bool {

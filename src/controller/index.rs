@@ -10,6 +10,8 @@ use std::{
     fmt,
 };
 
+use crate::store::{self, Mark};
+
 /// The kinds that have to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the names are the kinds'")]
@@ -19,6 +21,17 @@ pub enum Kind {
     Namespace,
     Role,
     User,
+}
+
+impl From<store::Kind> for Kind {
+    fn from(kind: store::Kind) -> Self {
+        match kind {
+            store::Kind::Tenant => Self::Tenant,
+            store::Kind::Namespace => Self::Namespace,
+            store::Kind::Role => Self::Role,
+            store::Kind::User => Self::User,
+        }
+    }
 }
 
 /// An object of one kind.
@@ -34,6 +47,11 @@ impl ObjectId {
     /// The object of this name in this namespace.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The object that carries this mark.
+    pub fn marked(mark: &Mark) -> Self {
+        Self::new(&mark.namespace, &mark.name)
     }
 }
 

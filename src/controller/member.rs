@@ -179,13 +179,14 @@ impl Found {
     }
 
     /// Whether nobody is forestalled who had a seat, if a new one is about to get one.
-    pub fn is_its_turn<M: Member>(&self, id: &ObjectId, context: &Context) -> Result<(), Problem> {
-        let Some(counted) = Counted::of(M::STORED) else { return Ok(()) };
+    pub fn is_its_turn(&self, context: &Context) -> Result<(), Problem> {
+        let Some(counted) = Counted::of(self.mark.kind) else { return Ok(()) };
         let takes_a_seat = self.claim.is_new() && self.limits.of(counted).is_some();
-        if !takes_a_seat || context.returning.awaits(M::KIND, id) {
+        let id = ObjectId::marked(&self.mark);
+        if !takes_a_seat || context.returning.awaits(self.mark.kind.into(), &id) {
             return Ok(());
         }
-        context.others_come_first(&self.tenant, counted, id)
+        context.others_come_first(&self.tenant, counted, &id)
     }
 
     /// Observes what is in the store by now, after a part was applied.
@@ -194,9 +195,10 @@ impl Found {
         Ok(())
     }
 
-    /// Brings the store to this state.
-    pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, store::Error> {
-        self.apply_with(state, None, context).await
+    /// Brings the store to this state, when it is its turn.
+    pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, Problem> {
+        self.is_its_turn(context)?;
+        Ok(self.apply_with(state, None, context).await?)
     }
 
     /// Brings the store to this state, with a password to set. Tells whom it concerns beside those that

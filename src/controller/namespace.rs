@@ -111,11 +111,8 @@ impl Controlled for Namespace {
         };
 
         // Apply, report.
-        if let Err(problem) = found.is_its_turn::<Self>(id, context) {
-            return Ok(member::waits_for(&key, problem));
-        }
         let applied = match found.apply(State::Namespace(state), context).await {
-            Err(error) if found.claim.is_new() => return Ok(member::waits_for(&key, error.into())),
+            Err(problem) if found.claim.is_new() => return Ok(member::waits_for(&key, problem)),
             applied => applied?,
         };
         let status = self.report(&home, context);

@@ -137,13 +137,12 @@ fn name(namespace: Option<&String>, name: &str) -> RoleName {
 impl Context {
     /// The store has it, in this state. It has come back when it has the roles that it had.
     pub(super) fn has_come_back(&self, mark: &Mark, state: &State) {
-        let (kind, roles) = match state {
-            State::Tenant(_) => return,
-            State::Namespace(_) => (Kind::Namespace, None),
-            State::Role(role) => (Kind::Role, role.composites.as_deref()),
-            State::User(user) => (Kind::User, user.roles.as_deref()),
+        let roles = match state {
+            State::Tenant(_) | State::Namespace(_) => None,
+            State::Role(role) => role.composites.as_deref(),
+            State::User(user) => user.roles.as_deref(),
         };
-        let object = (kind, ObjectId::new(&mark.namespace, &mark.name));
+        let object = (mark.kind.into(), ObjectId::marked(mark));
         let mut objects = self.returning.objects();
         let Some(had) = objects.had.get_mut(&object) else { return };
         had.seat = false;

@@ -142,16 +142,13 @@ impl Controlled for Role {
         let is_managed = state.composites.is_some();
 
         // Apply, report.
-        if let Err(problem) = found.is_its_turn::<Self>(id, context) {
-            return Ok(member::waits_for(&key, problem));
-        }
         if found.leaves(COMPOSITES, is_managed) {
             let emptied = RoleState { composites: Some(Vec::new()), ..state.clone() };
             found.apply(State::Role(emptied), context).await?;
         }
         found.memo.set_managed(COMPOSITES, is_managed);
         let applied = match found.apply(State::Role(state.clone()), context).await {
-            Err(error) if found.claim.is_new() => return Ok(member::waits_for(&key, error.into())),
+            Err(problem) if found.claim.is_new() => return Ok(member::waits_for(&key, problem)),
             applied => applied?,
         };
         let status = report(&state, context);

@@ -21,21 +21,24 @@ pub async fn run(context: Arc<Context>) {
     let mut was_there = true;
     loop {
         ticks.tick().await;
-        match context.store.observe(&nothing).await {
-            Err(Error::Unavailable(why)) if was_there => {
+        let why = match context.store.observe(&nothing).await {
+            Err(Error::Unavailable(why)) => Some(why),
+            _ => None,
+        };
+        match why {
+            Some(why) if was_there => {
                 tracing::warn!("the store cannot be reached: {why}");
-                was_there = false;
                 context.view.tenants.each(|id, _| context.queues.wake(Kind::Tenant, &id));
             }
-            Err(Error::Unavailable(_)) => {}
-            _ if was_there => {}
-            _ => {
+            None if !was_there => {
                 tracing::info!("the store can be reached again");
-                was_there = true;
                 for (kind, id) in context.backoff.forget_all() {
                     context.queues.wake(kind, &id);
                 }
             }
+            // It is as it was.
+            _ => continue,
         }
+        was_there = !was_there;
     }
 }

@@ -1,7 +1,26 @@
 //! What can go wrong with a store, and what is to be done about it.
 
+use std::fmt;
+
 use super::{Counted, sql::AddressError};
 use crate::policy::{Class, Problem, Reason};
+
+/// What no two users of a tenant may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Unique {
+    Id,
+    EmailAddress,
+}
+
+impl fmt::Display for Unique {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id => "id",
+            Self::EmailAddress => "email address",
+        })
+    }
+}
 
 /// A call to a store failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -15,9 +34,9 @@ pub enum Error {
     /// Something that this state refers to is not in the store yet.
     #[error("the store does not have {0} yet")]
     Missing(String),
-    /// Another user of the tenant has what must be unique: the field, as people call it.
+    /// Another user of the tenant has what must be unique.
     #[error("another user of the tenant has this {0}: choose another one")]
-    Taken(&'static str),
+    Taken(Unique),
     /// It would be more than the plan allows.
     #[error(
         "the plan allows {limit} {counted} (planDetails.{}), and there are as many: raise the limit in the TenantProfile, \
@@ -40,9 +59,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// What is [`Error::Taken`], if it is the email address.
-    pub const EMAIL: &str = "email address";
-
     /// Whether nothing is known of the store but that it cannot be used now.
     pub(super) const fn is_away(&self) -> bool {
         matches!(self, Self::Unavailable(_))

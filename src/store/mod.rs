@@ -24,7 +24,7 @@ pub mod sql;
 mod url;
 
 pub use credentials::{Credentials, Source};
-pub use error::{Error, OpenError};
+pub use error::{Error, OpenError, Unique};
 
 pub use model::{
     Key, NamespaceState, NewPassword, Record, RoleName, RoleState, SigningKey, State, TenantState,

@@ -14,7 +14,7 @@ use keyreeve::api::Tenant;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, Server, Space, eventually, run, setting};
+use crate::support::{Server, Space, eventually, run, setting};
 
 const PODMAN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/dev/podman.sh");
 
@@ -188,14 +188,8 @@ impl Container {
     /// SIGTERM, as a node sends it, and how it ended.
     async fn stop(mut self) -> ExitStatus {
         podman(&["stop", "--time", "30", &self.name]);
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "podman does not end");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        eventually("podman ends", async || self.child.try_wait().unwrap().is_some()).await;
+        self.child.wait().unwrap()
     }
 }
 

@@ -31,7 +31,7 @@ use crate::{
         claim::{self, Mark},
         email, own_rules, username,
     },
-    store::{self, Key, RoleName, State, UserState},
+    store::{self, Key, RoleName, State, Unique, UserState},
 };
 pub(super) use password::secret_missing;
 
@@ -224,7 +224,7 @@ impl User {
         if is_new && let Some(problem) = password.problem {
             return Err(problem);
         }
-        found.is_its_turn::<Self>(id, context)?;
+        found.is_its_turn(context)?;
         let (state, memo) = self.desired(key, found, roles, &password)?;
         Ok(Decided { state, memo, password, missing })
     }
@@ -241,7 +241,7 @@ impl User {
         let held = found.user_state().and_then(|there| there.roles.clone()).unwrap_or_default();
         let list = RoleList { field: ROLES_FIELD, references, held: &held };
         let (roles, missing) = list.resolve(id, home, context).await?;
-        let (roles, reserved) = self.leave_seats(home, id, &held, roles, context).await;
+        let (roles, reserved) = seats::leave(home, id, &held, roles, context).await;
         Ok((Some(roles), first_to_mend([missing, reserved])))
     }
 
@@ -267,7 +267,7 @@ impl User {
     fn refused(&self, error: store::Error, home: &Home, view: &View) -> Problem {
         let store::Error::Taken(what) = error else { return error.into() };
         let problem = Problem::from(error);
-        if what != store::Error::EMAIL {
+        if what == Unique::Id {
             return Problem { message: format!("spec.id: {}", problem.message), ..problem };
         }
         let claim = self.email_key().map(|email| self.claims_email(&email)).unwrap_or_default();

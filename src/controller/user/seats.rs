@@ -2,7 +2,6 @@
 //! others: whether the role or the user came first, it ends the same.
 
 use crate::{
-    api::User,
     controller::{context::Context, home::Home, index::ObjectId, member::Found},
     policy::{Problem, Reason},
     store::{Applied, Counted, Error, NewPassword, RoleName, State, UserState},
@@ -30,28 +29,28 @@ pub(super) async fn apply(
     };
     let Some(wanted) = state.roles.take() else { return Err(full) };
     let held = found.user_state().and_then(|there| there.roles.as_deref()).unwrap_or_default();
-    let (held, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|role| held.contains(role));
-    state.roles = Some(held);
-    let mut applied = found.apply_with(State::User(state.clone()), password, context).await?;
+    let (mut given, new): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|role| held.contains(role));
+    let with = |roles: &[RoleName]| {
+        State::User(UserState { roles: Some(roles.to_vec()), ..state.clone() })
+    };
+    let mut applied = found.apply_with(with(&given), password, context).await?;
     let mut refused = Vec::new();
     for role in new {
         found.observe_again(context).await?;
-        let mut with = state.clone();
-        with.roles.get_or_insert_default().push(role.clone());
-        with.roles.get_or_insert_default().sort();
-        match found.apply(State::User(with.clone()), context).await {
-            Ok(more) => {
-                state = with;
-                if applied == Applied::Unchanged {
-                    applied = more;
-                }
+        given.push(role);
+        match found.apply_with(with(&given), None, context).await {
+            Ok(more) if applied == Applied::Unchanged => applied = more,
+            Ok(_) => {}
+            Err(Error::LimitReached { counted: Counted::Administrators, .. }) => {
+                refused.extend(given.pop());
             }
-            Err(Error::LimitReached { counted: Counted::Administrators, .. }) => refused.push(role),
             Err(error) => return Err(error),
         }
     }
-    let problem = no_seat(full, &refused);
-    Ok(Seated { applied, state, problem: Some(problem) })
+    given.sort();
+    let problem = (!refused.is_empty()).then(|| no_seat(full, &refused));
+    Ok(Seated { applied, state: UserState { roles: Some(given), ..state }, problem })
 }
 
 /// Says which roles the user does not have.
@@ -66,33 +65,30 @@ fn no_seat(full: Error, refused: &[RoleName]) -> Problem {
     Problem { message, ..full }
 }
 
-impl User {
-    /// Leaves the seats of administrators to those who had one before the operator started: of the
-    /// roles that would make it one the user gets now only those that it had, while others are still to come back.
-    pub(super) async fn leave_seats(
-        &self,
-        home: &Home,
-        id: &ObjectId,
-        held: &[RoleName],
-        wanted: Vec<RoleName>,
-        context: &Context,
-    ) -> (Vec<RoleName>, Option<Problem>) {
-        if home.limits().administrators.is_none() {
-            return (wanted, None);
-        }
-        let Err(problem) = context.others_come_first(&home.id, Counted::Administrators, id) else {
-            return (wanted, None);
-        };
-        // Who finds no seat anyway is told so at once.
-        let full = home.has_room_for(Counted::Administrators, context).await;
-        if full.is_err_and(|full| full.reason == Reason::QuotaExceeded) {
-            return (wanted, None);
-        }
-        let had = context.returning.roles_of(id);
-        let ruling = context.view.administrator_role_names(home, context);
-        let (had, new): (Vec<_>, Vec<_>) = wanted
-            .into_iter()
-            .partition(|role| held.contains(role) || had.contains(role) || !ruling.contains(role));
-        (had, (!new.is_empty()).then_some(problem))
+/// Leaves the seats of administrators to those who had one before the operator started: of the
+/// roles that would make it one the user gets now only those that it had, while others are still to come back.
+pub(super) async fn leave(
+    home: &Home,
+    id: &ObjectId,
+    held: &[RoleName],
+    wanted: Vec<RoleName>,
+    context: &Context,
+) -> (Vec<RoleName>, Option<Problem>) {
+    if home.limits().administrators.is_none() {
+        return (wanted, None);
     }
+    let Err(problem) = context.others_come_first(&home.id, Counted::Administrators, id) else {
+        return (wanted, None);
+    };
+    // Who finds no seat anyway is told so at once.
+    let full = home.has_room_for(Counted::Administrators, context).await;
+    if full.is_err_and(|full| full.reason == Reason::QuotaExceeded) {
+        return (wanted, None);
+    }
+    let had = context.returning.roles_of(id);
+    let ruling = context.view.administrator_role_names(home, context);
+    let (had, new): (Vec<_>, Vec<_>) = wanted
+        .into_iter()
+        .partition(|role| held.contains(role) || had.contains(role) || !ruling.contains(role));
+    (had, (!new.is_empty()).then_some(problem))
 }

@@ -8,7 +8,7 @@ use crate::{
     api::Credential,
     store::{
         Applied, Deleted, Desired, Error, Expected, Kind, Limits, Mark, NewPassword, State, Store,
-        conformance::samples::desired,
+        Unique, conformance::samples::desired,
     },
 };
 
@@ -189,7 +189,7 @@ pub(crate) async fn nothing_is_set_by_a_refused_apply(backend: &impl Backend) {
     let State::User(mut user) = samples::user("acme", "bob", None) else { unreachable!() };
     user.id = "id-of-ada".into();
     let taken = Desired { password: password.clone(), ..desired(State::User(user)) };
-    assert_fails!(store.apply(&taken, &Expected::Absent).await, Error::Taken("id"));
+    assert_fails!(store.apply(&taken, &Expected::Absent).await, Error::Taken(Unique::Id));
     assert!(store.last_passwords(&taken.state.key(), 1).await.unwrap().is_empty());
 
     create(&*store, &samples::administrator("acme", "admin")).await;

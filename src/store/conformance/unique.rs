@@ -2,7 +2,7 @@
 
 use super::{Backend, create, put, samples};
 use crate::store::{
-    Applied, Deleted, Error, Expected, State, Store, conformance::samples::desired,
+    Applied, Deleted, Error, Expected, State, Store, Unique, conformance::samples::desired,
 };
 
 /// A user with this email address, which people may write in other ways.
@@ -22,7 +22,7 @@ async fn set_up(backend: &impl Backend, users: &[State]) {
 }
 
 /// Asserts that the store refuses this state, and is none the worse for it.
-async fn refused(backend: &impl Backend, state: &State, field: &str) {
+async fn refused(backend: &impl Backend, state: &State, field: Unique) {
     let (store, key) = (backend.store(), state.key());
     let (before, record) = (backend.fingerprint().await, store.observe(&key).await.unwrap());
     let expected = Expected::as_observed(record.as_ref());
@@ -47,10 +47,10 @@ pub(crate) async fn one_id_for_one_user(backend: &impl Backend) {
         bob.id = id.into();
         State::User(bob)
     };
-    refused(backend, &with_id("acme", "id-of-ada"), "id").await;
+    refused(backend, &with_id("acme", "id-of-ada"), Unique::Id).await;
     create(&*backend.store(), &with_id("other", "id-of-ada")).await;
     create(&*backend.store(), &with_id("acme", "id-of-bob")).await;
-    refused(backend, &with_id("acme", "id-of-ada"), "id").await;
+    refused(backend, &with_id("acme", "id-of-ada"), Unique::Id).await;
     remove(&*backend.store(), &ada).await;
     if backend.ids_change() {
         let applied = put(&*backend.store(), &with_id("acme", "id-of-ada")).await;
@@ -62,9 +62,9 @@ pub(crate) async fn one_email_address_for_one_user(backend: &impl Backend) {
     let ada = with_email("acme", "ada", "Post@Acme.Example");
     set_up(backend, &[ada.clone(), samples::user("acme", "carl", None)]).await;
     for email in ["Post@Acme.Example", "post@acme.example"] {
-        refused(backend, &with_email("acme", "bob", email), "email address").await;
+        refused(backend, &with_email("acme", "bob", email), Unique::EmailAddress).await;
         // Nor can one who is there already take it.
-        refused(backend, &with_email("acme", "carl", email), "email address").await;
+        refused(backend, &with_email("acme", "carl", email), Unique::EmailAddress).await;
     }
     // Having none is nothing to have twice.
     for name in ["dora", "emil"] {
@@ -86,8 +86,8 @@ pub(crate) async fn an_address_given_by_another_hand(backend: &impl Backend) {
     backend.add(&by_hand).await;
     backend.give_email(&by_hand, "POST@acme.example").await;
     for email in ["Post@Acme.example", "post@acme.example"] {
-        refused(backend, &with_email("acme", "bob", email), "email address").await;
-        refused(backend, &with_email("acme", "zoe", email), "email address").await;
+        refused(backend, &with_email("acme", "bob", email), Unique::EmailAddress).await;
+        refused(backend, &with_email("acme", "zoe", email), Unique::EmailAddress).await;
     }
     create(&*store, &with_email("acme", "bob", "bob@acme.example")).await;
     create(&*store, &with_email("other", "bob", "post@acme.example")).await;
@@ -96,13 +96,14 @@ pub(crate) async fn an_address_given_by_another_hand(backend: &impl Backend) {
         let eva = samples::user("acme", &format!("eva-{n}"), None).key();
         backend.add(&eva).await;
         backend.give_email(&eva, email).await;
-        refused(backend, &with_email("acme", "bob", "ÉVA@ACME.example"), "email address").await;
+        refused(backend, &with_email("acme", "bob", "ÉVA@ACME.example"), Unique::EmailAddress)
+            .await;
         backend.remove(&eva).await;
     }
     // A user who is adopted keeps the address; it is nobody else's.
     let adopted = with_email("acme", "by-hand", "post@acme.example");
     assert!(matches!(put(&*store, &adopted).await, Applied::Updated(_)));
-    refused(backend, &with_email("acme", "zoe", "post@acme.example"), "email address").await;
+    refused(backend, &with_email("acme", "zoe", "post@acme.example"), Unique::EmailAddress).await;
     // Whoever has an address keeps it, also when another hand gives it to a second one.
     let second = samples::user("acme", "second", None).key();
     backend.add(&second).await;
@@ -120,10 +121,10 @@ pub(crate) async fn addresses_become_free(backend: &impl Backend) {
     put(&*store, &with_email("acme", "ada", "ada@acme.example")).await;
     let bob = with_email("acme", "bob", address);
     create(&*store, &bob).await;
-    refused(backend, &with_email("acme", "ada", address), "email address").await;
+    refused(backend, &with_email("acme", "ada", address), Unique::EmailAddress).await;
     remove(&*store, &bob).await;
     put(&*store, &with_email("acme", "ada", address)).await;
-    refused(backend, &bob, "email address").await;
+    refused(backend, &bob, Unique::EmailAddress).await;
     put(&*store, &samples::user("acme", "ada", None)).await;
     create(&*store, &bob).await;
 }

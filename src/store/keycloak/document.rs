@@ -11,7 +11,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::store::{Desired, Mark};
+use crate::{
+    api::paths::for_each_difference,
+    store::{Desired, Mark},
+};
 
 /// What all our attributes begin with.
 pub(super) const PREFIX: &str = "keyreeve.";
@@ -116,11 +119,7 @@ pub(super) fn read(attribute: impl Fn(&str) -> Option<String>, alone: &[&str]) -
 
 /// SHA-256 over a document; members are in the order of their names.
 fn digest(document: &Map<String, Value>) -> String {
-    Sha256::digest(ascii(document)).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    base16ct::lower::encode_string(&Sha256::digest(ascii(document)))
 }
 
 /// JSON whose other characters are escaped.
@@ -162,32 +161,13 @@ pub(super) fn differences(a: &Map<String, Value>, b: &Map<String, Value>) -> Vec
         }
         let (name, before) = (snake_case(name), fields.len());
         if let (Value::Object(a), Value::Object(b)) = (a, b) {
-            leaves(&name, a, b, &mut fields);
+            for_each_difference(a, b, &name, &mut |path| fields.push(path));
         }
         if fields.len() == before {
             fields.push(name);
         }
     }
     fields
-}
-
-/// The paths of the leaves in which two objects differ. A list is one leaf.
-fn leaves(path: &str, a: &Map<String, Value>, b: &Map<String, Value>, paths: &mut Vec<String>) {
-    let empty = Map::new();
-    let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
-    for name in names.filter(|name| a.get(*name) != b.get(*name)) {
-        let path = format!("{path}.{name}");
-        match (a.get(name), b.get(name)) {
-            (Some(Value::Object(a)), Some(Value::Object(b))) => leaves(&path, a, b, paths),
-            (Some(Value::Object(some)), None) if !some.is_empty() => {
-                leaves(&path, some, &empty, paths);
-            }
-            (None, Some(Value::Object(some))) if !some.is_empty() => {
-                leaves(&path, &empty, some, paths);
-            }
-            _ => paths.push(path),
-        }
-    }
 }
 
 fn snake_case(name: &str) -> String {

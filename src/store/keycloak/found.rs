@@ -81,6 +81,26 @@ pub(super) fn wanted(state: &State) -> Map<String, Value> {
 }
 
 impl Found {
+    /// What is there, in this state: as it was applied, or changed by another hand if it is ours.
+    pub(super) fn new(
+        id: String,
+        fields: Fields,
+        carried: Carried,
+        state: State,
+        is_as_applied: bool,
+    ) -> Self {
+        let record = Record {
+            state,
+            mark: carried.mark.clone(),
+            memo: carried.memo.clone(),
+            drifted: carried.mark.is_some() && !is_as_applied,
+            credentials: Vec::new(),
+            signing_keys: Vec::new(),
+        };
+        let (roles, keys) = (Vec::new(), Vec::new());
+        Self { id, fields, carried, record, roles, keys, has_profile: true }
+    }
+
     /// The fields in which it differs from what is desired: from what is there, or from what was applied.
     pub(super) fn differences(
         &self,

@@ -10,7 +10,7 @@ use super::{
     native::{self, Fields, Native, read_text, write_text},
     server::path,
 };
-use crate::store::{Applied, Desired, Error, Kind, NamespaceState, Record, State};
+use crate::store::{Applied, Desired, Error, Kind, NamespaceState, State};
 
 const NATIVES: &[Native] =
     &[Native { path: "description", fields: &["description"], write: write_text, read: read_text }];
@@ -78,16 +78,8 @@ impl KeycloakStore {
         let carried = carried(&client);
         let fields = client.as_object().cloned().unwrap_or_default();
         let (state, is_as_applied) = state(tenant, name, &fields, &carried);
-        let record = Record {
-            state: State::Namespace(state),
-            mark: carried.mark.clone(),
-            memo: carried.memo.clone(),
-            drifted: carried.mark.is_some() && !is_as_applied,
-            credentials: Vec::new(),
-            signing_keys: Vec::new(),
-        };
-        let (roles, keys) = (Vec::new(), Vec::new());
-        Ok(Some(Found { id, fields, carried, record, roles, keys, has_profile: true }))
+        let state = State::Namespace(state);
+        Ok(Some(Found::new(id, fields, carried, state, is_as_applied)))
     }
 
     pub(super) async fn apply_namespace(

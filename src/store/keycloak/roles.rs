@@ -11,7 +11,7 @@ use super::{
     relations::{applied_roles, is_built_in, reference, role_path, roles_path},
     server::path,
 };
-use crate::store::{Applied, Desired, Error, Kind, Record, RoleName, RoleState, State};
+use crate::store::{Applied, Desired, Error, Kind, RoleName, RoleState, State};
 
 const NATIVES: &[Native] =
     &[Native { path: "description", fields: &["description"], write: write_text, read: read_text }];
@@ -89,24 +89,9 @@ impl KeycloakStore {
         let regrouped = self
             .are_regrouped(tenant, applied_roles(&carried, "composites").as_ref(), &contained)
             .await?;
-        let record = Record {
-            state: State::Role(state),
-            mark: carried.mark.clone(),
-            memo: carried.memo.clone(),
-            drifted: carried.mark.is_some() && (!is_as_applied || regrouped),
-            credentials: Vec::new(),
-            signing_keys: Vec::new(),
-        };
-        let keys = Vec::new();
-        Ok(Some(Found {
-            id: id.id,
-            fields,
-            carried,
-            record,
-            roles: contained,
-            keys,
-            has_profile: true,
-        }))
+        let is_as_applied = is_as_applied && !regrouped;
+        let found = Found::new(id.id, fields, carried, State::Role(state), is_as_applied);
+        Ok(Some(Found { roles: contained, ..found }))
     }
 
     pub(super) async fn apply_role(

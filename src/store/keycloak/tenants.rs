@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::KeyState,
-    store::{Applied, Desired, Error, Record, SigningKey, State, TenantState},
+    store::{Applied, Desired, Error, SigningKey, State, TenantState},
 };
 
 /// What a realm's attribute holds at most; Keycloak takes more.
@@ -46,17 +46,10 @@ impl KeycloakStore {
             is_as_applied &= has_profile;
             is_as_applied &= keys::are_as_applied(tenant, &remembered_keys(&fields), &keys);
         }
-        let record = Record {
-            state: State::Tenant(state),
-            mark: carried.mark.clone(),
-            memo: carried.memo.clone(),
-            drifted: carried.mark.is_some() && !is_as_applied,
-            credentials: Vec::new(),
-            signing_keys: keys::ours(tenant, &keys),
-        };
         let id = id.to_owned();
-        let roles = Vec::new();
-        Ok(Some(Found { id, fields, carried, record, roles, keys, has_profile }))
+        let mut found = Found::new(id, fields, carried, State::Tenant(state), is_as_applied);
+        found.record.signing_keys = keys::ours(tenant, &keys);
+        Ok(Some(Found { keys, has_profile, ..found }))
     }
 
     pub(super) async fn apply_tenant(

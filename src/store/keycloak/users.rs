@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::AuthenticationProvider,
-    store::{Applied, Desired, Error, Kind, Record, RoleName, State, UserState},
+    store::{Applied, Desired, Error, Kind, RoleName, State, Unique, UserState},
 };
 
 const NATIVES: &[Native] = &[
@@ -137,16 +137,10 @@ impl KeycloakStore {
         let (state, is_as_applied) = state(tenant, username, (&fields, &carried), &held);
         let regrouped =
             self.are_regrouped(tenant, applied_roles(&carried, "roles").as_ref(), &held).await?;
-        let record = Record {
-            state: State::User(state),
-            mark: carried.mark.clone(),
-            memo: carried.memo.clone(),
-            drifted: carried.mark.is_some() && (!is_as_applied || regrouped),
-            credentials: credential::metadata(&credentials),
-            signing_keys: Vec::new(),
-        };
-        let keys = Vec::new();
-        Ok(Some(Found { id, fields, carried, record, roles: held, keys, has_profile: true }))
+        let is_as_applied = is_as_applied && !regrouped;
+        let mut found = Found::new(id, fields, carried, State::User(state), is_as_applied);
+        found.record.credentials = credential::metadata(&credentials);
+        Ok(Some(Found { roles: held, ..found }))
     }
 
     pub(super) async fn apply_user(
@@ -203,7 +197,7 @@ impl KeycloakStore {
         }
         let other = path(&[&state.tenant_id, "users", &state.id]);
         if self.server.read(&other).await?.is_some() {
-            return Err(Error::Taken("id"));
+            return Err(Error::Taken(Unique::Id));
         }
         match found {
             None => Ok(()),
@@ -224,7 +218,7 @@ impl KeycloakStore {
         let users = self.server.list(&users).await?;
         let own = state.username.to_lowercase();
         if users.iter().any(|user| user["username"] != own.as_str()) {
-            return Err(Error::Taken("email address"));
+            return Err(Error::Taken(Unique::EmailAddress));
         }
         Ok(())
     }
@@ -271,7 +265,7 @@ impl KeycloakStore {
                 // The name was free: so it is the id, which is unique in all of Keycloak.
                 match self.find_user(tenant, &state.username).await? {
                     Some(_) => Err(Failure::Conflict(what).into()),
-                    None => Err(Error::Taken("id")),
+                    None => Err(Error::Taken(Unique::Id)),
                 }
             }
             done => Ok(done.map(|_| ())?),

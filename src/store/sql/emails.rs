@@ -2,10 +2,7 @@
 //! for users who have none because another hand made them.
 
 use super::tx::Tx;
-use crate::store::{Error, UserState};
-
-/// What is unique, as people call it.
-pub(super) const FIELD: &str = Error::EMAIL;
+use crate::store::{Error, Unique, UserState};
 
 /// Refuses a user whose email address another one has, of whom nobody said in which form it is compared.
 pub(super) async fn check(tx: &mut Tx<'_>, user: &UserState) -> Result<(), Error> {
@@ -17,5 +14,5 @@ pub(super) async fn check(tx: &mut Tx<'_>, user: &UserState) -> Result<(), Error
     let lower = email.to_ascii_lowercase();
     let values = [(&user.tenant_id).into(), (&user.username).into(), (&lower).into(), key.into()];
     let taken = tx.row(sql, &values).await?;
-    if taken.is_some() { Err(Error::Taken(FIELD)) } else { Ok(()) }
+    if taken.is_some() { Err(Error::Taken(Unique::EmailAddress)) } else { Ok(()) }
 }

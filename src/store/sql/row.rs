@@ -5,10 +5,10 @@
 //! hand did to a row, even valid JSON in another form, the operator's next write
 //! puts it right, and a value can never differ from itself after a round trip.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -17,7 +17,10 @@ use super::{
     table::{self, Column, Table},
     tx::{self, Fetched, Tx},
 };
-use crate::store::{Desired, Error, Expected, Key, Kind, Mark, Record, RoleName};
+use crate::{
+    api::paths::for_each_difference,
+    store::{Desired, Error, Expected, Key, Kind, Mark, Record, RoleName},
+};
 
 /// The columns beside key and state, in the order in which they are written.
 const BOOKKEEPING: [&str; 8] = [
@@ -142,7 +145,7 @@ impl Row {
                     (is.as_json(), shall.as_json())
                     && field == column.name
                 {
-                    leaves(field, &is, &shall, &mut fields);
+                    for_each_difference(&is, &shall, field, &mut |path| fields.push(path));
                 }
                 if fields.len() == before {
                     fields.push(field.into());
@@ -259,30 +262,7 @@ fn digest(table: &Table, cells: &[Cell]) -> String {
         .zip(cells)
         .filter_map(|(column, cell)| Some((column.name, cell.digested(column.form)?)))
         .collect();
-    Sha256::digest(canonical(&columns)).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// The paths of the leaves in which two objects differ. A list is one leaf.
-fn leaves(path: &str, a: &Map<String, Value>, b: &Map<String, Value>, paths: &mut Vec<String>) {
-    let empty = Map::new();
-    let names = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name)));
-    for name in names.filter(|name| a.get(*name) != b.get(*name)) {
-        let path = format!("{path}.{name}");
-        match (a.get(name), b.get(name)) {
-            (Some(Value::Object(a)), Some(Value::Object(b))) => leaves(&path, a, b, paths),
-            (Some(Value::Object(some)), None) if !some.is_empty() => {
-                leaves(&path, some, &empty, paths);
-            }
-            (None, Some(Value::Object(some))) if !some.is_empty() => {
-                leaves(&path, &empty, some, paths);
-            }
-            _ => paths.push(path),
-        }
-    }
+    base16ct::lower::encode_string(&Sha256::digest(canonical(&columns)))
 }
 
 /// Now, for people who look into the database; nothing is decided by it.

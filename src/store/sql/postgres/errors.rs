@@ -4,10 +4,7 @@ use std::{io, time::Duration};
 
 use sqlx::postgres::PgDatabaseError;
 
-use crate::store::{
-    Error,
-    sql::{emails, explained::Explained},
-};
+use crate::store::{Error, Unique, sql::explained::Explained};
 
 /// A failed statement, as an error of the store.
 #[allow(clippy::needless_pass_by_value, reason = "so it is what `map_err` takes")]
@@ -15,8 +12,8 @@ pub(in crate::store::sql) fn error(error: sqlx::Error) -> Error {
     let Some(database) = of_database(&error) else { return explain(&error).into() };
     match database.code() {
         "23505" => match database.constraint() {
-            Some("users_by_email_key") => Error::Taken(emails::FIELD),
-            Some("users_tenant_id_id_key") => Error::Taken("id"),
+            Some("users_by_email_key") => Error::Taken(Unique::EmailAddress),
+            Some("users_tenant_id_id_key") => Error::Taken(Unique::Id),
             // The row was not there a moment ago.
             _ => Error::Raced,
         },

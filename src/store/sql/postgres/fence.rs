@@ -9,7 +9,10 @@ use tokio::sync::watch;
 
 use crate::store::{
     Error,
-    sql::tx::{Tx, Value},
+    sql::{
+        identity,
+        tx::{Tx, Value},
+    },
 };
 
 /// The next number, and the first one in a new store.
@@ -27,10 +30,7 @@ pub(in crate::store::sql) struct Fence {
 impl Fence {
     /// Takes the store over from whoever had it: the transaction must be committed before this one writes.
     pub(super) async fn raise(tx: &mut Tx<'_>) -> Result<Self, Error> {
-        let mut own = [0; 16];
-        getrandom::fill(&mut own)
-            .map_err(|error| Error::Unavailable(format!("there is no random number: {error}")))?;
-        let own = base16ct::lower::encode_string(&own);
+        let own = identity::new().map_err(|error| Error::Unavailable(error.to_string()))?;
         let row = tx.row(RAISE, &[Value::from(&own)]).await?;
         let epoch = row.and_then(|row| row.text("value")).ok_or(Error::Raced)?;
         Ok(Self { epoch, broken: watch::Sender::new(false) })

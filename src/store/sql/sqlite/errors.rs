@@ -4,10 +4,7 @@ use std::io;
 
 use sqlx::error::DatabaseError;
 
-use crate::store::{
-    Error,
-    sql::{emails, explained::Explained},
-};
+use crate::store::{Error, Unique, sql::explained::Explained};
 
 /// A failed statement, as an error of the store.
 #[allow(clippy::needless_pass_by_value, reason = "so it is what `map_err` takes")]
@@ -19,8 +16,8 @@ pub(in crate::store::sql) fn error(error: sqlx::Error) -> Error {
         // The row was not there a moment ago, or what it refers to was.
         Some(1555 | 787) => Error::Raced,
         // It ends in the last column of the index.
-        Some(2067) if message.ends_with("users.email_key") => Error::Taken(emails::FIELD),
-        Some(2067) if message.ends_with("users.id") => Error::Taken("id"),
+        Some(2067) if message.ends_with("users.email_key") => Error::Taken(Unique::EmailAddress),
+        Some(2067) if message.ends_with("users.id") => Error::Taken(Unique::Id),
         Some(18) => Error::Refused("it is too big for the database".into()),
         _ => explain(&error).into(),
     }

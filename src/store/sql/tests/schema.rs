@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Hand, Sql, on_both};
 use crate::store::{
-    Applied, Desired, Error, Expected, State, Store,
+    Applied, Desired, Error, Expected, State, Store, Unique,
     conformance::samples::{self, desired, narrow, wide},
 };
 
@@ -76,7 +76,7 @@ async fn rows_of_0001_are_as_they_were<H: Hand>(_: Sql<H>) {
     twice.email = Some("both@acme.example".into());
     twice.email_key.clone_from(&twice.email);
     let refused = store.apply(&desired(State::User(twice)), &Expected::Unmarked).await;
-    assert!(matches!(refused, Err(Error::Taken("email address"))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Taken(Unique::EmailAddress))), "{refused:?}");
     let census = store.census("acme").await.unwrap();
     assert_eq!((census.users, census.counts.users, census.counts.administrators), (3, 1, 1));
     assert_eq!(census.administrator.as_deref(), Some("ada"));
