@@ -28,11 +28,11 @@ pub(super) struct Flags {
     )]
     store: String,
 
-    /// The file with the operator's name at a store that is a server (at Keycloak, the id of its client; default: keyreeve); read again when it changes. Or the environment variable KEYREEVE_STORE_USERNAME, or PGUSER.
+    /// The file with the operator's name at a store that is a server (at Keycloak, the id of its client; default: keyreeve); read again when the login is refused. Or the environment variable KEYREEVE_STORE_USERNAME, or PGUSER.
     #[arg(long, env = "KEYREEVE_STORE_USERNAME_FILE", value_name = "PATH", help_heading = "Store")]
     store_username_file: Option<PathBuf>,
 
-    /// The file with its password (at Keycloak, the client's secret); read again when it changes. Or the environment variable KEYREEVE_STORE_PASSWORD, or PGPASSWORD.
+    /// The file with its password (at Keycloak, the client's secret); read again when the login is refused. Or the environment variable KEYREEVE_STORE_PASSWORD, or PGPASSWORD.
     #[arg(long, env = "KEYREEVE_STORE_PASSWORD_FILE", value_name = "PATH", help_heading = "Store")]
     store_password_file: Option<PathBuf>,
 

@@ -89,6 +89,28 @@ impl Home {
         Err(store::Error::LimitReached { counted, limit }.into())
     }
 
+    /// Whether nobody is forestalled who had a seat before the operator started, if a new one is about to get one.
+    /// Who finds no seat anyway is told so at once.
+    pub async fn is_turn_of(
+        &self,
+        newcomer: &ObjectId,
+        counted: Counted,
+        context: &Context,
+    ) -> Result<(), Problem> {
+        if self.limits().of(counted).is_none()
+            || !context.returning.others(&self.id, counted, newcomer, &context.view)
+        {
+            return Ok(());
+        }
+        self.has_room_for(counted, context).await?;
+        Err(Problem::transient(
+            Reason::SeatsReserved,
+            format!(
+                "the plan limits the {counted}, and the operator has just started: those that the store had come first"
+            ),
+        ))
+    }
+
     /// Whether the plan has a feature; one that it says nothing of it has.
     fn has(&self, feature: Option<bool>, name: &str) -> Result<(), Problem> {
         if feature != Some(false) {

@@ -25,8 +25,8 @@ use crate::{
         claim::{self, Claim, Claimant, Mark},
     },
     store::{
-        self, Applied, Counted, Deleted, Desired, Expected, Key, Limits, NewPassword, Record,
-        RoleState, State, Store, UserState,
+        self, Applied, Counted, Deleted, Desired, Expected, Key, NewPassword, Record, RoleState,
+        State, Store, UserState,
     },
 };
 
@@ -99,22 +99,21 @@ macro_rules! fields_alike {
 pub(super) use fields_alike;
 
 /// What the store has under a member's name, and how the member comes to it.
-pub struct Found {
+pub struct Found<'a> {
     pub mark: Mark,
     pub record: Option<Record>,
     pub claim: Claim,
     pub memo: Memo,
-    key: Key,
-    tenant: ObjectId,
-    limits: Limits,
+    pub key: Key,
+    pub home: &'a Home,
 }
 
-impl Found {
+impl<'a> Found<'a> {
     /// Finds what the store has, and whether this member may have it: within, the conflict if it may not.
     pub async fn of<M: Member>(
         member: &M,
         id: &ObjectId,
-        (key, home): (&Key, &Home),
+        (key, home): (&Key, &'a Home),
         context: &Context,
     ) -> Result<Result<Self, Problem>, Problem> {
         let record = context.store.observe(key).await?;
@@ -146,15 +145,10 @@ impl Found {
         };
         if let Some(record) = record.as_ref().filter(|_| !claim.is_new()) {
             context.has_come_back(&mark, &record.state);
-        } else if let Some(counted) = Counted::of(M::STORED)
-            && let Err(full) = home.has_room_for(counted, context).await
-        {
-            return Ok(Err(full));
         }
         let mut memo = record.as_ref().map(|record| Memo::read(&record.memo)).unwrap_or_default();
         memo.adopted |= claim == Claim::Adopt;
-        let (tenant, limits) = (home.id.clone(), home.limits());
-        Ok(Ok(Self { mark, record, claim, memo, key: key.clone(), tenant, limits }))
+        Ok(Ok(Self { mark, record, claim, memo, key: key.clone(), home }))
     }
 
     /// The role that the store has.
@@ -178,15 +172,14 @@ impl Found {
         !is_managed && self.memo.managed.contains(list)
     }
 
-    /// Whether nobody is forestalled who had a seat, if a new one is about to get one.
-    pub fn is_its_turn(&self, context: &Context) -> Result<(), Problem> {
+    /// Whether nobody is forestalled who had a seat, if it is new.
+    pub async fn is_its_turn(&self, context: &Context) -> Result<(), Problem> {
         let Some(counted) = Counted::of(self.mark.kind) else { return Ok(()) };
-        let takes_a_seat = self.claim.is_new() && self.limits.of(counted).is_some();
         let id = ObjectId::marked(&self.mark);
-        if !takes_a_seat || context.returning.awaits(self.mark.kind.into(), &id) {
+        if !self.claim.is_new() || context.returning.awaits(self.mark.kind.into(), &id) {
             return Ok(());
         }
-        context.others_come_first(&self.tenant, counted, &id)
+        self.home.is_turn_of(&id, counted, context).await
     }
 
     /// Observes what is in the store by now, after a part was applied.
@@ -197,7 +190,7 @@ impl Found {
 
     /// Brings the store to this state, when it is its turn.
     pub async fn apply(&self, state: State, context: &Context) -> Result<Applied, Problem> {
-        self.is_its_turn(context)?;
+        self.is_its_turn(context).await?;
         Ok(self.apply_with(state, None, context).await?)
     }
 
@@ -211,14 +204,14 @@ impl Found {
     ) -> Result<Applied, store::Error> {
         let desired = Desired {
             password,
-            limits: self.limits,
+            limits: self.home.limits(),
             ..Desired::new(state, self.mark.clone(), self.memo.write())
         };
         let expected = Expected::as_observed(self.record.as_ref());
         let applied = context.store.apply(&desired, &expected).await?;
         context.has_come_back(&self.mark, &desired.state);
         if applied != Applied::Unchanged {
-            context.members_changed(&self.tenant, frees_something(&applied));
+            context.members_changed(&self.home.id, frees_something(&applied));
         }
         Ok(applied)
     }

@@ -71,7 +71,7 @@ impl Returning {
     }
 
     /// Whether others in this tenant had a seat of which that is not decided yet.
-    fn others(&self, tenant: &ObjectId, counted: Counted, me: &ObjectId, view: &View) -> bool {
+    pub fn others(&self, tenant: &ObjectId, counted: Counted, me: &ObjectId, view: &View) -> bool {
         let objects = self.objects();
         if !objects.left.contains_key(tenant) || self.start.elapsed() > LONGEST {
             return false;
@@ -166,24 +166,6 @@ impl Context {
             let last_of = self.returning.objects().forget(&(kind, id.clone()));
             self.wake_waiting_in(last_of);
         }
-    }
-
-    /// Lets those of a tenant come first who had a seat before the operator started.
-    pub(super) fn others_come_first(
-        &self,
-        tenant: &ObjectId,
-        counted: Counted,
-        me: &ObjectId,
-    ) -> Result<(), Problem> {
-        if !self.returning.others(tenant, counted, me, &self.view) {
-            return Ok(());
-        }
-        Err(Problem::transient(
-            Reason::SeatsReserved,
-            format!(
-                "the plan limits the {counted}, and the operator has just started: those that the store had come first"
-            ),
-        ))
     }
 
     fn wake_waiting_in(&self, tenant: Option<ObjectId>) {

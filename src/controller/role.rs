@@ -196,7 +196,7 @@ impl Role {
     }
 
     /// The state that the store shall have, but for the parts.
-    fn desired(&self, home: &Home, name: &RoleName, found: &mut Found) -> RoleState {
+    fn desired(&self, home: &Home, name: &RoleName, found: &mut Found<'_>) -> RoleState {
         let there = found.role_state().cloned();
         let adopted = found.memo.adopted && there.is_some();
         let mut inherit = Inherit { ever_set: &mut found.memo.ever_set, adopted };

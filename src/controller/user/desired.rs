@@ -22,12 +22,11 @@ impl User {
     /// The state that the store shall have, and what is remembered with it.
     pub(super) fn desired(
         &self,
-        key: &Key,
-        found: &Found,
+        found: &Found<'_>,
         roles: Option<Vec<RoleName>>,
         password: &PasswordOutcome,
     ) -> Result<(UserState, Memo), Problem> {
-        let Key::User { tenant, username } = key else { return Err(no_user()) };
+        let Key::User { tenant, username } = &found.key else { return Err(no_user()) };
         let spec = &self.spec;
         let mut memo = found.memo.clone();
         let mut user = memo.user.take().unwrap_or_default();

@@ -6,7 +6,6 @@ use crate::{
     controller::{
         context::Context,
         driver::{Outcome, Verdict},
-        home::Home,
         index::ObjectId,
         inherit::Memo,
         member::Found,
@@ -24,12 +23,12 @@ impl User {
     pub(super) async fn take_away(
         &self,
         problem: Problem,
-        (id, home): (&ObjectId, &Home),
-        found: &mut Found,
+        id: &ObjectId,
+        found: &mut Found<'_>,
         context: &Context,
     ) -> Result<Outcome, Problem> {
         let Some(there) = found.user_state() else { return Err(problem) };
-        let roles = self.roles_kept(there, (id, home), found, context);
+        let roles = self.roles_kept(there, id, found, context);
         let state = less(there, self.spec.enabled, roles);
         if state != *there {
             // What the rest would have been remembered for did not come.
@@ -39,7 +38,7 @@ impl User {
         }
         // Also where nothing was taken: status may not have been told what an earlier look took.
         Ok(Outcome {
-            status: report(&state, &PasswordOutcome::default(), found, home, context),
+            status: report(&state, &PasswordOutcome::default(), found, context),
             verdict: Verdict::NotReady(problem),
             also: None,
             notices: Vec::new(),
@@ -52,8 +51,8 @@ impl User {
     fn roles_kept(
         &self,
         there: &UserState,
-        (id, home): (&ObjectId, &Home),
-        found: &Found,
+        id: &ObjectId,
+        found: &Found<'_>,
         context: &Context,
     ) -> Option<Vec<RoleName>> {
         let held = there.roles.as_deref()?;
@@ -61,7 +60,7 @@ impl User {
             None => found.leaves(ROLES, false).then(Vec::new),
             Some(references) => {
                 let list = RoleList { field: super::ROLES_FIELD, references, held };
-                Some(list.still_named(id, home, context))
+                Some(list.still_named(id, found.home, context))
             }
         }
     }

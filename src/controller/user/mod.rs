@@ -31,7 +31,7 @@ use crate::{
         claim::{self, Mark},
         email, own_rules, username,
     },
-    store::{self, Key, RoleName, State, Unique, UserState},
+    store::{self, Counted, Key, RoleName, State, Unique, UserState},
 };
 pub(super) use password::secret_missing;
 
@@ -143,12 +143,12 @@ impl Controlled for User {
         // Decide, apply, report.
         let done = match wrong {
             Some(problem) => Err(problem),
-            None => self.bring_about(id, (&key, &home), &mut found, context).await,
+            None => self.bring_about(id, &mut found, context).await,
         };
         match done {
             // What an older status says of a store is not true here.
             Err(problem) if found.claim.is_new() => Ok(self.not_in_store(&key, problem)),
-            Err(problem) => self.take_away(problem, (id, &home), &mut found, context).await,
+            Err(problem) => self.take_away(problem, id, &mut found, context).await,
             done => done,
         }
     }
@@ -180,12 +180,11 @@ impl User {
     async fn bring_about(
         &self,
         id: &ObjectId,
-        (key, home): (&Key, &Home),
-        found: &mut Found,
+        found: &mut Found<'_>,
         context: &Context,
     ) -> Result<Outcome, Problem> {
         // Decide.
-        let decided = self.decide(id, key, home, found, context).await?;
+        let decided = self.decide(id, found, context).await?;
 
         // Apply.
         if found.leaves(ROLES, decided.state.roles.is_some())
@@ -197,10 +196,10 @@ impl User {
         found.memo = decided.memo;
         let password = decided.password.new.clone();
         let seated = seats::apply(found, decided.state, password, context).await;
-        let seated = seated.map_err(|error| self.refused(error, home, &context.view))?;
+        let seated = seated.map_err(|error| self.refused(error, found.home, &context.view))?;
 
         // Report.
-        let status = report(&seated.state, &decided.password, found, home, context);
+        let status = report(&seated.state, &decided.password, found, context);
         let not_ready = first_to_mend([decided.password.problem, seated.problem, decided.missing]);
         let mut outcome = found.outcome(self, &seated.applied, status, not_ready, context);
         outcome.also = Some(decided.password.also);
@@ -212,20 +211,21 @@ impl User {
     async fn decide(
         &self,
         id: &ObjectId,
-        key: &Key,
-        home: &Home,
-        found: &Found,
+        found: &Found<'_>,
         context: &Context,
     ) -> Result<Decided, Problem> {
         let is_new = found.claim.is_new();
-        self.email_is_free(home, found, context)?;
-        let (roles, missing) = self.resolve_roles(id, home, found, context).await?;
-        let password = self.password(id, (key, home), found, context).await?;
+        self.email_is_free(found, context)?;
+        if is_new && self.spec.password.is_some() {
+            found.home.has_room_for(Counted::Users, context).await?;
+        }
+        let (roles, missing) = self.resolve_roles(id, found, context).await?;
+        let password = self.password(id, found, context).await?;
         if is_new && let Some(problem) = password.problem {
             return Err(problem);
         }
-        found.is_its_turn(context)?;
-        let (state, memo) = self.desired(key, found, roles, &password)?;
+        found.is_its_turn(context).await?;
+        let (state, memo) = self.desired(found, roles, &password)?;
         Ok(Decided { state, memo, password, missing })
     }
 
@@ -233,26 +233,25 @@ impl User {
     async fn resolve_roles(
         &self,
         id: &ObjectId,
-        home: &Home,
-        found: &Found,
+        found: &Found<'_>,
         context: &Context,
     ) -> Result<(Option<Vec<RoleName>>, Option<Problem>), Problem> {
         let Some(references) = &self.spec.roles else { return Ok((None, None)) };
         let held = found.user_state().and_then(|there| there.roles.clone()).unwrap_or_default();
         let list = RoleList { field: ROLES_FIELD, references, held: &held };
-        let (roles, missing) = list.resolve(id, home, context).await?;
-        let (roles, reserved) = seats::leave(home, id, &held, roles, context).await;
+        let (roles, missing) = list.resolve(id, found.home, context).await?;
+        let (roles, reserved) = seats::leave(found.home, id, &held, roles, context).await;
         Ok((Some(roles), first_to_mend([missing, reserved])))
     }
 
     /// Whether it may have its email address: it has it already, or no older User claims it. The store
     /// makes sure of it.
-    fn email_is_free(&self, home: &Home, found: &Found, context: &Context) -> Result<(), Problem> {
+    fn email_is_free(&self, found: &Found<'_>, context: &Context) -> Result<(), Problem> {
         let there = found.user_state().and_then(|there| there.email_key.as_ref());
         if there == self.email_key().as_ref() {
             return Ok(());
         }
-        self.email_taken(&found.mark, home, &context.view).map_or(Ok(()), Err)
+        self.email_taken(&found.mark, found.home, &context.view).map_or(Ok(()), Err)
     }
 
     /// The conflict with an older User that claims its email address, for all that the view knows.

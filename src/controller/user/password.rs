@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 use crate::{
     api::{HashFunction, PasswordPolicy, PasswordSource, User},
     controller::{
-        conditions::Also, context::Context, driver::Notice, home::Home, index::ObjectId,
-        inherit::PasswordMemo, member::Found,
+        conditions::Also, context::Context, driver::Notice, index::ObjectId, inherit::PasswordMemo,
+        member::Found,
     },
     password::{HashError, Hashed},
     policy::{
@@ -95,12 +95,11 @@ impl User {
     pub(super) async fn password(
         &self,
         id: &ObjectId,
-        (key, home): (&Key, &Home),
-        found: &Found,
+        found: &Found<'_>,
         context: &Context,
     ) -> Result<PasswordOutcome, Problem> {
         let Some(place) = self.password_place() else { return Ok(PasswordOutcome::default()) };
-        let setting = Setting { user: self, id, place, key, home, found, context };
+        let setting = Setting { user: self, id, place, found, context };
         match setting.decide().await {
             Err(problem) if problem.reason == Reason::ApiError => Err(problem),
             decided => Ok(decided.unwrap_or_else(PasswordOutcome::from)),
@@ -113,9 +112,7 @@ struct Setting<'a> {
     user: &'a User,
     id: &'a ObjectId,
     place: Place,
-    key: &'a Key,
-    home: &'a Home,
-    found: &'a Found,
+    found: &'a Found<'a>,
     context: &'a Context,
 }
 
@@ -137,7 +134,7 @@ impl Setting<'_> {
                 return Err(Problem::waiting(Reason::PasswordSecretMissing, message));
             }
         };
-        let Key::User { tenant, username } = self.key else {
+        let Key::User { tenant, username } = &self.found.key else {
             return Ok(PasswordOutcome::default());
         };
         let fingerprint =
@@ -245,7 +242,7 @@ impl Setting<'_> {
         let history = usize::try_from(policy.history.unwrap_or(0)).unwrap_or_default();
         let hasher = &self.context.passwords.hasher;
         if history > 0 && !is_new {
-            for hash in self.context.store.last_passwords(self.key, history).await? {
+            for hash in self.context.store.last_passwords(&self.found.key, history).await? {
                 if hasher.verify(password.clone(), hash).await.map_err(not_hashed)? {
                     return Err(from(Problem::terminal(
                         Reason::PasswordRejected,
@@ -271,7 +268,7 @@ impl Setting<'_> {
 
     /// What is in force in the tenant.
     fn policy(&self) -> (PasswordPolicy, HashFunction) {
-        let settings = self.home.document.typed_settings();
+        let settings = self.found.home.document.typed_settings();
         let policies = settings.policies.unwrap_or_default();
         (
             policies.password.unwrap_or_default(),

@@ -28,8 +28,7 @@ const CREDENTIALS: usize = 15;
 pub(super) fn report(
     state: &UserState,
     password: &PasswordOutcome,
-    found: &Found,
-    home: &Home,
+    found: &Found<'_>,
     context: &Context,
 ) -> Map<String, Value> {
     let there = found.record.as_ref().map(|record| record.credentials.clone());
@@ -52,7 +51,7 @@ pub(super) fn report(
     let roles = if held.is_empty() {
         Vec::new()
     } else {
-        resolved(held, &contained(home, &context.view, context.store.as_ref()))
+        resolved(held, &contained(found.home, &context.view, context.store.as_ref()))
     };
     as_map(&UserStatus {
         tenant_id: Some(state.tenant_id.clone()),

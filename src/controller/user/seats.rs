@@ -17,7 +17,7 @@ pub(super) struct Seated {
 
 /// Brings the store to this state, but for the roles that would make one administrator too many.
 pub(super) async fn apply(
-    found: &mut Found,
+    found: &mut Found<'_>,
     mut state: UserState,
     password: Option<NewPassword>,
     context: &Context,
@@ -74,17 +74,11 @@ pub(super) async fn leave(
     wanted: Vec<RoleName>,
     context: &Context,
 ) -> (Vec<RoleName>, Option<Problem>) {
-    if home.limits().administrators.is_none() {
-        return (wanted, None);
-    }
-    let Err(problem) = context.others_come_first(&home.id, Counted::Administrators, id) else {
-        return (wanted, None);
+    let problem = match home.is_turn_of(id, Counted::Administrators, context).await {
+        Err(problem) if problem.reason == Reason::SeatsReserved => problem,
+        // It is free to come, or finds out in the store why not.
+        _ => return (wanted, None),
     };
-    // Who finds no seat anyway is told so at once.
-    let full = home.has_room_for(Counted::Administrators, context).await;
-    if full.is_err_and(|full| full.reason == Reason::QuotaExceeded) {
-        return (wanted, None);
-    }
     let had = context.returning.roles_of(id);
     let ruling = context.view.administrator_role_names(home, context);
     let (had, new): (Vec<_>, Vec<_>) = wanted

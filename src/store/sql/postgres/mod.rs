@@ -79,10 +79,6 @@ impl PostgresServer {
         &self,
         statement: &'static str,
     ) -> Result<Transaction<'static, Postgres>, Error> {
-        if self.pool.num_idle() == 0 {
-            // It may be that a connection has to be made. If the files cannot be read, by what they said last.
-            let _ = self.login_again();
-        }
         let begun = match self.begun(statement).await {
             Err(error) if errors::is_login(&error) => {
                 // They were changed since they were read.
