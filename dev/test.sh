@@ -28,12 +28,19 @@ tests() {
   dev/with-cluster.sh cargo test --locked --no-fail-fast "${which[@]}" 2>&1 | tee -a "$LOG"
 }
 
+# What failed and why, once more: it stands far above.
+failures() {
+  say "What failed"
+  grep --no-group-separator -A 8 -E "^thread '.*' .*panicked at " "$LOG" | grep -vE '^(stack backtrace:|note: |  +[0-9]+: |  +at )' || true
+}
+
 # total CODE: the closing line, summed up from those of the test programs.
 total() {
   local passed failed skipped
   read -r passed failed skipped < <(awk '
     /^test result: / { passed += $4; failed += $6; skipped += $8 }
     END { print passed + 0, failed + 0, skipped + 0 }' "$LOG")
+  [ "$failed" = 0 ] || failures
   rm -f "$LOG"
   stop_keycloak
   if [ "$1" = 0 ] && [ $((passed + failed)) = 0 ]; then

@@ -72,8 +72,13 @@ async fn each_half_of_a_rotation_is_one_write_to_the_secret_one_event_and_one_st
 }
 
 async fn assert_one_write_each(audit: &Audit) {
-    eventually("all of it is in the log", async || audit.writes().len() >= 3).await;
-    let mut writes = audit.writes();
+    eventually("all of it is in the log", async || audit.taken().len() >= 3).await;
+    let mut writes = audit.taken();
+    // Where a wake-up came sooner than the watch told of the request, its status was refused, and the look at
+    // what is new told the event again.
+    if audit.writes().len() > writes.len() {
+        writes.retain(|write| !write.starts_with("patch events"));
+    }
     // A resync that was asked for is noted in status, with the rest or after it.
     if writes.len() == 4 && writes[3] == writes[2] {
         writes.pop();
