@@ -7,6 +7,7 @@ mod docs;
 mod jwks;
 mod run;
 mod store;
+mod uninstall;
 mod webhook;
 
 /// Keyreeve manages identity tenants as Kubernetes resources.
@@ -32,6 +33,7 @@ enum Command {
     /// Print the resource definitions (CRDs), or write them to a folder.
     Crds(crds::Crds),
     Jwks(jwks::Jwks),
+    Uninstall(uninstall::Uninstall),
     /// Write the parts of the documentation that come from the code.
     #[command(hide = true)]
     Docs(docs::Docs),
@@ -49,6 +51,7 @@ impl Cli {
             Command::Run(run) => run.execute(),
             Command::Crds(crds) => crds.execute(),
             Command::Jwks(jwks) => jwks.execute(),
+            Command::Uninstall(uninstall) => uninstall.execute(),
             Command::Docs(docs) => docs.execute(),
             Command::Version => {
                 println!("keyreeve {}", env!("CARGO_PKG_VERSION"));

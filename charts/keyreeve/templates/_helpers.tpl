@@ -39,6 +39,58 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The same with more, as (list $ more). */}}
+{{- define "keyreeve.labelsWith" -}}
+{{- merge (deepCopy (last .)) (include "keyreeve.labels" (first .) | fromYaml) | toYaml -}}
+{{- end -}}
+
+{{/* sqlite, postgres or keycloak. */}}
+{{- define "keyreeve.store" -}}
+{{- .Values.store.url | splitList ":" | first | splitList "+" | first | replace "postgresql" "postgres" -}}
+{{- end -}}
+
+{{/* The port of a store that is a server: that of its URL, or the usual one. */}}
+{{- define "keyreeve.storePort" -}}
+{{- $usual := dict "postgres" "5432" "postgresql" "5432" "keycloak+http" "80" "keycloak+https" "443" -}}
+{{- $host := (urlParse .Values.store.url).host -}}
+{{- regexFind ":[0-9]+$" $host | trimPrefix ":" | default (get $usual (.Values.store.url | splitList ":" | first)) -}}
+{{- end -}}
+
+{{/* What the schema cannot say, because it is about several values. */}}
+{{- define "keyreeve.check" -}}
+{{- if eq (include "keyreeve.store" .) "sqlite" -}}
+{{- if not .Values.persistence.enabled -}}
+{{- fail "persistence.enabled is false, but the store is SQLite, which needs a volume: without one, every new Pod would begin with an empty store. Leave it on, or set store.url to postgres://… or keycloak+https://…" -}}
+{{- end -}}
+{{- if .Values.store.credentialsSecret -}}
+{{- fail "store.credentialsSecret is set, but the store is SQLite, a file that nobody logs in to. Set store.url to the server that they are for, or leave them out" -}}
+{{- end -}}
+{{- if gt (int (.Values.replicas | default 1)) 1 -}}
+{{- fail "replicas is more than 1, but the store is SQLite, a file with one writer. Set store.url to postgres://… or keycloak+https://…, or replicas to 1" -}}
+{{- end -}}
+{{- else if not .Values.store.credentialsSecret -}}
+{{- if not (include "keyreeve.hasOwnCredentials" .) -}}
+{{- fail "store.credentialsSecret is needed: the name of a Secret in the release's namespace with the username and password of the operator at its store (or set KEYREEVE_STORE_PASSWORD by extraEnv)" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.defaultProfile -}}
+{{- if and $.Values.watchNamespaces (not (has (splitList "/" . | first) $.Values.watchNamespaces)) -}}
+{{- fail (printf "defaultProfile %s is in a namespace that watchNamespaces does not list: the operator could not read it" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Something, if the URL or extraEnv tells how the operator logs in at its store. */}}
+{{- define "keyreeve.hasOwnCredentials" -}}
+{{- if contains "sslcert=" .Values.store.url -}}yes{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name (list "KEYREEVE_STORE_PASSWORD" "KEYREEVE_STORE_PASSWORD_FILE" "PGPASSWORD") -}}yes{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "keyreeve.image" -}}
@@ -99,6 +151,31 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create]
+{{- end -}}
+
+{{/* What `keyreeve uninstall` may do wherever the operator watched: find objects and take its finalizer off. */}}
+{{- define "keyreeve.uninstallRules" -}}
+- apiGroups: [keyreeve.dev]
+  resources: [tenants, namespaces, roles, users]
+  verbs: [list, patch]
+{{- end -}}
+
+{{/* Of the level "restricted", and more. */}}
+{{- define "keyreeve.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "keyreeve.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
 {{- end -}}
 
 {{/* The subject of every binding. */}}
