@@ -7,7 +7,7 @@ WORKDIR /src
 
 # The dependencies in a layer of their own: it is compiled anew only when they change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src benches/store && echo 'fn main() {}' | tee src/main.rs > benches/store/main.rs && touch src/lib.rs \
+RUN mkdir -p src benches/store tests/rights && echo 'fn main() {}' | tee src/main.rs tests/rights/main.rs > benches/store/main.rs && touch src/lib.rs \
     && cargo build --release --locked \
     && cargo clean --release --locked --package keyreeve
 

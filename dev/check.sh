@@ -20,5 +20,6 @@ need_rust
 tools_cargo_deny
 step "Form" "" cargo fmt --check
 step "Lints" "about 2 minutes" cargo clippy --locked --all-targets -- -D warnings
+step "Lints of the check of rights" "" cargo clippy --locked --test rights -- -D warnings
 step "Dependencies: bans, licences, sources" "" cargo-deny --log-level warn --locked check bans licenses sources
 step "Generated files" "about 2 minutes" generated

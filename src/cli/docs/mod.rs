@@ -5,6 +5,7 @@ mod fields;
 mod pages_tests;
 mod patterns;
 mod store_settings;
+mod values;
 
 use std::{fmt::Write, fs, path::PathBuf};
 
@@ -18,11 +19,21 @@ pub struct Docs {
     /// Write into this folder, made if it is not there: reasons.md, store-settings.md, and in fields/ one file a kind.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
+
+    /// The chart's values.yaml: its table is written into that folder, too, as values.md.
+    #[arg(long, value_name = "FILE")]
+    values: Option<PathBuf>,
 }
 
 impl Docs {
     pub fn execute(self) -> Result<(), String> {
-        for (path, text) in pages()? {
+        let mut pages = pages()?;
+        if let Some(file) = &self.values {
+            let yaml = fs::read_to_string(file)
+                .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+            pages.push(("values.md".to_owned(), values::tables(&yaml)?));
+        }
+        for (path, text) in pages {
             let file = self.dir.join(path);
             fs::create_dir_all(file.parent().unwrap_or(&self.dir))
                 .and_then(|()| fs::write(&file, text))

@@ -36,7 +36,9 @@ fn all() -> BTreeMap<PathBuf, String> {
     let mut pages = BTreeMap::new();
     let folders = ["docs", "docs/fields"].map(|folder| root().join(folder));
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
-    let files = files.map(|file| file.unwrap().path()).chain([root().join("README.md")]);
+    let files = files
+        .map(|file| file.unwrap().path())
+        .chain(["README.md", "charts/keyreeve/README.md"].map(|readme| root().join(readme)));
     for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
         let text = fs::read_to_string(&file).unwrap();
         pages.insert(file.strip_prefix(root()).unwrap().to_owned(), text);

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -17,16 +17,43 @@ use kube::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{PATIENCE, Space, space::client, until};
+use super::{
+    CHART, PATIENCE, Space,
+    grants::{self, Grants},
+    installed, rights, run,
+    space::client,
+    token_kubeconfig, until,
+};
 
-/// A running control plane with the CRDs alone; dropped, it is stopped.
+/// A running control plane; dropped, it is stopped, and its log of requests is kept.
 pub struct Cluster {
     child: Child,
     folder: TempDir,
+    kept_log: PathBuf,
 }
 
 impl Cluster {
+    /// One with the CRDs, and the chart for its rights.
     pub async fn start() -> Self {
+        let cluster = Self::bare().await;
+        cluster.install(schema::crds().unwrap()).await;
+        let admin = cluster.kubeconfig();
+        let flag = format!("--kubeconfig={}", admin.display());
+        let install = ["install", "keyreeve", CHART, "--namespace", "keyreeve-system", &flag];
+        let more = ["--create-namespace", "--set", "crds.enabled=false"];
+        run("helm", &[install.as_slice(), &more].concat());
+        cluster.keep_grants("helm", "keyreeve-system", "keyreeve");
+        token_kubeconfig(
+            &admin,
+            "keyreeve-system",
+            "keyreeve",
+            &cluster.file("operator.kubeconfig"),
+        );
+        cluster
+    }
+
+    /// One with nothing on it.
+    pub async fn bare() -> Self {
         let folder = TempDir::new().unwrap();
         let log = File::create(folder.path().join("up.log")).unwrap();
         let child = Command::new("controlplane")
@@ -37,7 +64,8 @@ impl Cluster {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut cluster = Self { child, folder };
+        let kept_log = grants::place("audit", "log");
+        let mut cluster = Self { child, folder, kept_log };
         let deadline = tokio::time::Instant::now() + 2 * PATIENCE;
         while !cluster.file("ready").exists() {
             let ended = cluster.child.try_wait().unwrap();
@@ -46,14 +74,40 @@ impl Cluster {
             assert!(tokio::time::Instant::now() < deadline, "the control plane is late: {}", log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        cluster.install(schema::crds().unwrap()).await;
         cluster
     }
 
-    /// A namespace on it. The operator comes as administrator: no chart is installed.
+    /// A namespace on it, in which the chart's operator may keep keystores.
     pub async fn space(&self, name: &str) -> Space {
-        let kubeconfig = self.file("kubeconfig");
-        Space::on(client(&kubeconfig).await, kubeconfig, name).await
+        let space = self.space_for(self.file("operator.kubeconfig"), name).await;
+        rights::grant_keystores(&space.client, &space.namespace, &self.kept_log).await;
+        space
+    }
+
+    /// A namespace on it, for an operator that comes so.
+    pub async fn space_for(&self, operator_kubeconfig: PathBuf, name: &str) -> Space {
+        Space::on(client(&self.kubeconfig()).await, operator_kubeconfig, name).await
+    }
+
+    /// The administrator's.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.file("kubeconfig")
+    }
+
+    /// Where its log of requests is once it is stopped.
+    pub fn kept_log(&self) -> PathBuf {
+        self.kept_log.clone()
+    }
+
+    /// Keeps what a release of the chart on it grants, for the check after all tests.
+    pub fn keep_grants(&self, helm: &str, namespace: &str, release: &str) {
+        Grants {
+            prefix: &format!("{namespace}:{release}"),
+            objects: installed(helm, &self.kubeconfig(), namespace, release),
+            audit_log: &self.kept_log,
+            weakened: false,
+        }
+        .keep();
     }
 
     /// Lets Tenants have any spec, as an older or newer version might; or no longer.
@@ -89,7 +143,7 @@ impl Cluster {
         }
     }
 
-    fn file(&self, name: &str) -> std::path::PathBuf {
+    fn file(&self, name: &str) -> PathBuf {
         Path::new(self.folder.path()).join("cluster").join(name)
     }
 }
@@ -98,5 +152,6 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         let _ = self.child.wait();
+        let _ = fs::copy(self.file("audit.log"), &self.kept_log);
     }
 }

@@ -87,7 +87,7 @@ impl Space {
     pub async fn new(name: &str) -> Self {
         let operator = setting("KEYREEVE_TEST_OPERATOR_KUBECONFIG").into();
         let space = Self::on(admin().await, operator, name).await;
-        rights::grant_keystores(&space.client, &space.namespace).await;
+        space.grant_keystores(&space.namespace).await;
         space
     }
 
@@ -111,8 +111,13 @@ impl Space {
     /// Another namespace in which the operator may keep keystores.
     pub async fn another_for_keystores(&self, suffix: &str) -> String {
         let name = self.another(suffix, &[]).await;
-        rights::grant_keystores(&self.client, &name).await;
+        self.grant_keystores(&name).await;
         name
+    }
+
+    async fn grant_keystores(&self, namespace: &str) {
+        let log = setting("KEYREEVE_TEST_AUDIT_LOG");
+        rights::grant_keystores(&self.client, namespace, log.as_ref()).await;
     }
 
     async fn make_namespace(&self, name: &str, labels: &[(&str, &str)]) {

@@ -1,0 +1,298 @@
+//! What the chart's rights are for: people by aggregation, and what happens to an operator that lacks one. That each
+//! right is used is checked by tests/rights after all other tests.
+
+use k8s_openapi::api::rbac::v1::Role as KubeRole;
+use keyreeve::api::{FINALIZER, KeyState, Namespace, Role, Tenant, User};
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    core::{ApiResource, DynamicObject, GroupVersionKind},
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Cluster, Conditions, Grants, Keys, Operator, Release, Space, command, eventually, installed,
+    run, setting, until, until_gone,
+};
+
+const SYSTEM: &str = "keyreeve-system";
+
+#[tokio::test]
+async fn view_reads_admin_writes_and_edit_decides_about_nobody() {
+    let space = Space::new("people").await;
+    let _operator = Operator::start(&space);
+    let namespace = space.namespace.as_str();
+    space.made_tenant("acme", json!({})).await;
+    for role in ["view", "edit", "admin"] {
+        let (user, to) = (format!("--user={role}-{namespace}"), format!("--clusterrole={role}"));
+        run("kubectl", &["create", "rolebinding", role, "-n", namespace, &to, &user]);
+    }
+    let can = |who: &str, verb: &str, kind: &str| {
+        let user = format!("--as={who}-{namespace}");
+        let (kind, part) = kind.split_once('/').unwrap_or((kind, ""));
+        let (kind, part) = (format!("{kind}.keyreeve.dev"), format!("--subresource={part}"));
+        let ask = ["auth", "can-i", verb, &kind, &part, "-n", namespace, &user];
+        String::from_utf8(command("kubectl", &ask).stdout).unwrap().trim() == "yes"
+    };
+    // Kubernetes adds the chart's rules to its own some time after.
+    eventually("admin may write", async || can("admin", "create", "users")).await;
+    eventually("view may read", async || can("view", "list", "users")).await;
+    for kind in ["users", "roles", "namespaces"] {
+        for verb in ["get", "list", "watch"] {
+            assert!(
+                ["view", "edit", "admin"].iter().all(|who| can(who, verb, kind)),
+                "{verb} {kind}"
+            );
+        }
+        for verb in ["create", "update", "patch", "delete", "deletecollection"] {
+            assert!(can("admin", verb, kind), "{verb} {kind}");
+            assert!(["view", "edit"].iter().all(|who| !can(who, verb, kind)), "{verb} {kind}");
+        }
+        assert!(!can("admin", "patch", &format!("{kind}/status")), "{kind}");
+    }
+    for kind in ["tenants", "tenantprofiles"] {
+        for verb in ["get", "list", "create", "patch", "delete"] {
+            assert!(!can("admin", verb, kind), "{verb} {kind}");
+        }
+    }
+    use_all(&space, &can_as(&space, "view"), &can_as(&space, "admin")).await;
+    keep_grants_of_people(namespace);
+}
+
+/// Each verb of each kind, used for real.
+async fn use_all(
+    space: &Space,
+    view: &dyn Fn(&[&str]) -> String,
+    admin: &dyn Fn(&[&str]) -> String,
+) {
+    let acme = |kind: &str, name: &str| {
+        json!({
+            "apiVersion": "keyreeve.dev/v1alpha1", "kind": kind, "spec": {"tenantRef": {"name": "acme"}},
+            "metadata": {"name": name, "namespace": space.namespace},
+        })
+    };
+    for (kind, plural) in [("User", "users"), ("Role", "roles"), ("Namespace", "namespaces")] {
+        let plural = format!("{plural}.keyreeve.dev");
+        let file = space.folder().join("it.json");
+        std::fs::write(&file, acme(kind, "it").to_string()).unwrap();
+        let file = file.to_str().unwrap();
+        admin(&["create", "-f", file]);
+        let ready = format!("{plural}/it");
+        view(&["wait", "--for=condition=Ready", &ready, "--timeout=60s"]);
+        view(&["get", &plural]);
+        view(&["get", &ready]);
+        admin(&["annotate", &ready, "a=b"]);
+        admin(&["replace", "-f", file]);
+        admin(&["delete", &ready, "--wait=false"]);
+        admin(&[
+            "delete",
+            "--raw",
+            &format!(
+                "/apis/keyreeve.dev/v1alpha1/namespaces/{}/{}",
+                space.namespace,
+                plural.split('.').next().unwrap()
+            ),
+        ]);
+    }
+    until_gone(space.api::<User>(), "it").await;
+    until_gone(space.api::<Role>(), "it").await;
+    until_gone(space.api::<Namespace>(), "it").await;
+}
+
+/// kubectl as somebody with one of Kubernetes' own ClusterRoles in the test's namespace.
+fn can_as(space: &Space, who: &str) -> impl Fn(&[&str]) -> String {
+    let user = format!("--as={who}-{}", space.namespace);
+    let namespace = space.namespace.clone();
+    move |arguments| {
+        let raw = arguments.contains(&"--raw");
+        let place = ["--namespace", namespace.as_str()];
+        let more = [[user.as_str()].as_slice(), if raw { &[] } else { &place }].concat();
+        run("kubectl", &[arguments, &more].concat())
+    }
+}
+
+/// Those who hold `view` and `admin` here hold the chart's ClusterRoles by Kubernetes' aggregation.
+fn keep_grants_of_people(namespace: &str) {
+    let admin = setting("KEYREEVE_TEST_KUBECONFIG");
+    let mut objects = installed("helm", admin.as_ref(), SYSTEM, "keyreeve");
+    objects.retain(|object| object["metadata"]["labels"].as_object().is_some_and(aggregates));
+    assert_eq!(objects.len(), 2);
+    for who in ["view", "admin"] {
+        objects.push(json!({
+            "kind": "RoleBinding", "metadata": {"name": who, "namespace": namespace},
+            "roleRef": {"kind": "ClusterRole", "name": format!("{SYSTEM}:keyreeve-{who}")},
+            "subjects": [{"kind": "User", "name": format!("{who}-{namespace}")}],
+        }));
+    }
+    let audit_log = setting("KEYREEVE_TEST_AUDIT_LOG");
+    let prefix = &format!("{SYSTEM}:keyreeve");
+    Grants { prefix, objects, audit_log: audit_log.as_ref(), weakened: false }.keep();
+}
+
+fn aggregates(labels: &serde_json::Map<String, Value>) -> bool {
+    labels.keys().any(|label| label.starts_with("rbac.authorization.k8s.io/aggregate-to-"))
+}
+
+#[tokio::test]
+async fn a_release_for_one_namespace_may_do_all_that_it_has_to_do_there() {
+    let space = Space::new("enough").await;
+    let keystores = space.another("keystores", &[]).await;
+    let keystore = format!("keystore.namespace={keystores}");
+    // With the owner's id from the UID of kube-system.
+    let release = Release::install(&space, "less", &[&keystore, "ownerId="]);
+    let namespace = space.namespace.as_str();
+    let flags = ["--watch-namespace", namespace, "--keystore-namespace", &keystores];
+    let _operator = start(&space, &release, &flags, &[]);
+    space.make_profile("gold", json!({})).await;
+    space.made_tenant("acme", json!({})).await;
+    space.rotate("acme", "now").await;
+    let rotates = |tenant: &Tenant| !tenant.kids(KeyState::Standby).is_empty();
+    space.tenant("acme", "rotating", rotates).await;
+    // Its namespace is asked for, and an event that comes again is counted.
+    space.made::<User>("ada", json!({})).await;
+    for times in 1..=2 {
+        space.merge::<User>("ada", json!({"metadata": {"finalizers": null}})).await;
+        let has_it = |user: &User| user.finalizers() == [FINALIZER];
+        space.see("ada", "held by its finalizer again", has_it).await;
+        eventually("it is told", async || {
+            space.times_told("ada", "FinalizerRestored").await == times
+        })
+        .await;
+    }
+    space.remove::<User>("ada").await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_got_to_say_so_everywhere_or_in_one_namespace() {
+    const KINDS: [&str; 5] = ["Tenant", "TenantProfile", "Namespace", "Role", "User"];
+    let cluster = Cluster::start().await;
+    let everywhere = cluster.space("everywhere").await;
+    let here = cluster.space("here").await;
+    let release = Release::install_on(&cluster, &here, "less", &[]);
+    for kind in KINDS {
+        cluster.take_any(kind, true).await;
+    }
+    let api = |space: &Space, kind: &str| {
+        let version = GroupVersionKind::gvk("keyreeve.dev", "v1alpha1", kind);
+        let resource = ApiResource::from_gvk(&version);
+        (
+            Api::<DynamicObject>::namespaced_with(
+                space.client.clone(),
+                &space.namespace,
+                &resource,
+            ),
+            resource,
+        )
+    };
+    for (space, kind) in
+        [&everywhere, &here].into_iter().flat_map(|space| KINDS.map(|kind| (space, kind)))
+    {
+        let (objects, resource) = api(space, kind);
+        let spec = json!({"spec": "none"});
+        let broken = DynamicObject::new("broken", &resource).within(&space.namespace).data(spec);
+        objects.create(&PostParams::default(), &broken).await.unwrap();
+    }
+    for kind in KINDS {
+        cluster.take_any(kind, false).await;
+    }
+    let _one = Operator::start(&everywhere);
+    let namespace = here.namespace.as_str();
+    let flags = ["--watch-namespace", namespace, "--keystore-namespace", namespace];
+    let _other = start(&here, &release, &flags, &["--owner-id", "less"]);
+    for (space, kind) in
+        [&everywhere, &here].into_iter().flat_map(|space| KINDS.map(|kind| (space, kind)))
+    {
+        let (objects, _) = api(space, kind);
+        let says = |object: &DynamicObject| {
+            object.data["status"]["conditions"].to_string().contains("InvalidObject")
+        };
+        until(objects, "broken", &format!("reported, of the kind {kind},"), says).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_right_the_operator_says_at_its_start_which_one_it_lacks() {
+    for (name, role, resource, verb, says) in [
+        ("status", "", "tenants/status", "patch", "may not patch tenants/status in the namespace"),
+        ("keys", "-keystore", "secrets", "delete", "may not delete secrets in the namespace"),
+    ] {
+        let space = Space::new(&format!("less-{name}")).await;
+        let keystores = space.another("keystores", &[]).await;
+        let keystore = format!("keystore.namespace={keystores}");
+        let release = Release::install_to_weaken(&space, "less", &[&keystore]);
+        let there = if role.is_empty() { &space.namespace } else { &keystores };
+        let role = format!("{}:{}{role}", space.namespace, release.name);
+        take_away(&space, there, &role, resource, verb).await;
+        let flags = ["--watch-namespace", &space.namespace, "--keystore-namespace", &keystores];
+        let mut operator = start(&space, &release, &flags, &["--owner-id", "less"]);
+        assert_eq!(operator.ended().await.code(), Some(1));
+        assert!(operator.log().contains(says), "{}", operator.log());
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_to_read_its_key_a_new_password_waits_and_the_user_says_so() {
+    let space = Space::new("less-key").await;
+    let people = space.another("people", &[]).await;
+    let keystores = space.another("keystores", &[]).await;
+    // No right to the release's own namespace but that to this one Secret.
+    let values = [
+        format!("watchNamespaces={{{people}}}"),
+        format!("secrets.namespaces={{{people}}}"),
+        format!("keystore.namespace={keystores}"),
+    ];
+    let release =
+        Release::install_to_weaken(&space, "less", &values.each_ref().map(String::as_str));
+    let flags = [
+        ["--watch-namespace", &people],
+        ["--secrets-namespace", &people],
+        ["--keystore-namespace", &keystores],
+    ]
+    .concat();
+    let operator = start(&space, &release, &flags, &["--owner-id", "less"]);
+    let users = Api::<User>::namespaced(space.client.clone(), &people);
+    let spec = json!({"keystore": {"algorithm": "ES256"}});
+    space.create_in::<Tenant>(&people, "acme", spec).await;
+    let generated = json!({"tenantRef": {"name": "acme"}, "password": {"generate": {}}});
+    space.create_in::<User>(&people, "ada", generated.clone()).await;
+    until(users.clone(), "ada", "Ready", |user: &User| user.is_ready()).await;
+    let given = json!({
+        "tenantRef": {"name": "acme"},
+        "password": {"secretKeyRef": {"name": "ada-password"}},
+    });
+    space.create_in::<User>(&people, "bob", given).await;
+    until(users.clone(), "bob", "Ready", |user: &User| user.is_ready()).await;
+    assert_eq!(operator.stop().await.code(), Some(0));
+
+    let role = format!("{}:{}-fingerprint", space.namespace, release.name);
+    take_away(&space, &space.namespace, &role, "secrets", "get").await;
+    let _operator = start(&space, &release, &flags, &["--owner-id", "less"]);
+    space.create_in::<User>(&people, "eve", generated).await;
+    let says = |user: &User| user.message().contains("keyreeve-fingerprint") && !user.is_ready();
+    until(users, "eve", "not Ready", says).await;
+}
+
+/// Takes one verb out of the rule about this resource.
+async fn take_away(space: &Space, namespace: &str, role: &str, resource: &str, verb: &str) {
+    let api = Api::<KubeRole>::namespaced(space.client.clone(), namespace);
+    let mut rules = api.get(role).await.unwrap().rules.unwrap();
+    let lists = |list: &[String], item: &str| list.iter().any(|other| other == item);
+    let found = rules.iter_mut().find(|one| {
+        lists(one.resources.as_deref().unwrap_or_default(), resource) && lists(&one.verbs, verb)
+    });
+    found.unwrap().verbs.retain(|other| other != verb);
+    rules.retain(|one| !one.verbs.is_empty());
+    let change = Patch::Merge(json!({"rules": rules}));
+    api.patch(role, &PatchParams::default(), &change).await.unwrap();
+}
+
+fn start(space: &Space, release: &Release, flags: &[&str], more: &[&str]) -> Operator {
+    let store = format!("sqlite:{}", space.store_file().display());
+    let arguments = [
+        ["--operator-namespace", &space.namespace],
+        ["--store", &store],
+        ["--metrics-bind-address", "0"],
+        ["--health-probe-bind-address", "0"],
+    ];
+    Operator::start_as(space, &release.kubeconfig, &[&arguments.concat(), flags, more].concat())
+}
