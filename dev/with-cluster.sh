@@ -59,6 +59,7 @@ tools_controlplane
 tools_helm
 tools_helm_4
 tools_crds
+tools_gitops
 tools_postgres
 
 rm -rf "$DIR" # of an earlier process with the same number

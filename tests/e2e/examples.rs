@@ -1,11 +1,9 @@
 //! Every example, applied as a reader would: by kubectl, all at once, twice.
 
-use std::{fs, path::PathBuf, process::Command};
-
 use keyreeve::api::{Namespace, Role, Tenant, TenantProfile, User};
 use kube::{Api, ResourceExt, api::ListParams};
 
-use crate::support::{Audit, Conditions, Member, Operator, Space, is_current, setting, until};
+use crate::support::{Audit, Conditions, Member, Operator, Space, is_current, until};
 
 /// The Kubernetes namespaces that examples/two-tenants brings along.
 const BROUGHT: [&str; 3] = ["platform", "team-bank", "team-bakery"];
@@ -15,8 +13,7 @@ async fn every_example_becomes_what_it_says() {
     let space = Space::new("examples").await;
     let namespaces = [&[space.namespace.as_str()], &BROUGHT[..]].concat();
     let _operator = Operator::start_with(&space, &["--watch-namespace", &BROUGHT.join(",")]);
-    let kubeconfig = kubeconfig_of(&space);
-    kubectl_apply(&kubeconfig);
+    kubectl_apply(&space);
     let mut counts = [0; 5];
     for namespace in namespaces {
         counts[0] += tenants_become(&space, namespace).await;
@@ -53,7 +50,7 @@ async fn every_example_becomes_what_it_says() {
     assert_eq!(database.texts(passwords).await, ["ada", "alice", "ben", "carla"]);
     // Applied again, nothing is to be done.
     let audits = [Audit::begin(&space), Audit::of_operator_in("team-bank")];
-    let answer = kubectl_apply(&kubeconfig);
+    let answer = kubectl_apply(&space);
     // To kubectl, stringData is always a change; to the API server it is none.
     let unchanged =
         |line: &str| line.ends_with("unchanged") || line == "secret/ben-password configured";
@@ -116,24 +113,10 @@ async fn all_become<M: Member>(space: &Space, namespace: &str) -> usize {
     members.len()
 }
 
-/// The administrator's, with the test's namespace as the present one: by `--namespace`, kubectl would
-/// refuse the examples that name theirs.
-fn kubeconfig_of(space: &Space) -> PathBuf {
-    let file = space.folder().join("administrator.kubeconfig");
-    fs::copy(setting("KEYREEVE_TEST_KUBECONFIG"), &file).unwrap();
-    kubectl(&file, &["config", "set-context", "--current", "--namespace", &space.namespace]);
-    file
-}
-
-/// What kubectl answers.
-fn kubectl_apply(kubeconfig: &PathBuf) -> String {
-    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
-    kubectl(kubeconfig, &["apply", "--recursive", "--filename", examples])
-}
-
-fn kubectl(kubeconfig: &PathBuf, arguments: &[&str]) -> String {
-    let output =
-        Command::new("kubectl").env("KUBECONFIG", kubeconfig).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+/// What kubectl answers, as README.md calls it. What is in `gitops` is not for kubectl.
+fn kubectl_apply(space: &Space) -> String {
+    let folder = |name: &str| format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (profiles, two_tenants) = (folder("profiles"), folder("two-tenants"));
+    space.kubectl(&["apply", "-f", &folder("")])
+        + &space.kubectl(&["apply", "-R", "-f", &profiles, "-f", &two_tenants])
 }

@@ -26,6 +26,7 @@ mod conflict;
 mod deletion;
 mod drift;
 mod examples;
+mod gitops;
 mod image;
 mod jwks;
 mod keycloak;

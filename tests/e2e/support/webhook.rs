@@ -239,14 +239,18 @@ impl Space {
 
     /// Objects of ours of this kind as they are, whatever they are.
     pub fn of_kind(&self, kind: &str) -> Api<DynamicObject> {
-        let kind = match kind {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &Self::resource_of(kind))
+    }
+
+    /// How the API server calls a kind of ours.
+    pub fn resource_of(kind: &str) -> ApiResource {
+        match kind {
             "Tenant" => ApiResource::erase::<Tenant>(&()),
             "TenantProfile" => ApiResource::erase::<TenantProfile>(&()),
             "Namespace" => ApiResource::erase::<Namespace>(&()),
             "Role" => ApiResource::erase::<Role>(&()),
             _ => ApiResource::erase::<User>(&()),
-        };
-        Api::namespaced_with(self.client.clone(), &self.namespace, &kind)
+        }
     }
 
     /// Tenants as they are, whatever they are.
