@@ -64,7 +64,7 @@ run_for() {
 
 start() {
   KUBECONFIG=$KEYREEVE_TEST_OPERATOR_KUBECONFIG POD_NAMESPACE=keyreeve-system "$BINARY" run \
-    --store "sqlite:$FILES/store.db" --metrics-bind-address 0 --health-probe-bind-address 0 2>>"$FILES/log" &
+    --watch-namespace "$NAMESPACE" --store "sqlite:$FILES/store.db" --metrics-bind-address 0 --health-probe-bind-address 0 2>>"$FILES/log" &
   OPERATOR=$!
   COMPUTED=0 BEGAN=$SECONDS
 }

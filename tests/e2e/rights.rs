@@ -99,7 +99,7 @@ async fn use_all(
     until_gone(space.api::<Namespace>(), "it").await;
 }
 
-/// kubectl as somebody with one of Kubernetes' own ClusterRoles in the test's namespace.
+/// kubectl as somebody with one of Kubernetes' own roles in the test's namespace.
 fn can_as(space: &Space, who: &str) -> impl Fn(&[&str]) -> String {
     let user = format!("--as={who}-{}", space.namespace);
     let namespace = space.namespace.clone();
@@ -111,7 +111,7 @@ fn can_as(space: &Space, who: &str) -> impl Fn(&[&str]) -> String {
     }
 }
 
-/// Those who hold `view` and `admin` here hold the chart's ClusterRoles by Kubernetes' aggregation.
+/// Those who hold `view` and `admin` here hold the chart's roles by Kubernetes' aggregation.
 fn keep_grants_of_people(namespace: &str) {
     let admin = setting("KEYREEVE_TEST_KUBECONFIG");
     let mut objects = installed("helm", admin.as_ref(), SYSTEM, "keyreeve");

@@ -1,5 +1,7 @@
 //! What the chart renders from its values: the same by Helm 3 and 4, and nothing that the API server refuses.
 
+mod matrix;
+
 use std::{collections::BTreeSet, fs, process::Command};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -9,138 +11,12 @@ use kube::{
 };
 use serde_json::{Map, Value, json};
 
+use matrix::matrix;
+
 use crate::support::{CHART, Space, objects, run, setting, until};
 
 /// Helm 3 and Helm 4.
 pub const HELMS: [&str; 2] = ["helm", "helm4"];
-
-/// Sets of values, each with what they are to show. Every value of the chart is in one of them at least.
-fn matrix(space: &Space) -> Vec<(&'static str, Value)> {
-    let (own, other) = (space.namespace.as_str(), format!("{}-other", space.namespace));
-    let constraint =
-        json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"});
-    vec![
-        ("nothing but defaults", json!({})),
-        ("without CRDs that are kept", json!({"crds": {"keep": false}})),
-        (
-            "names and labels",
-            json!({
-                "crds": {"enabled": false}, "nameOverride": "tenancy", "commonLabels": {"team": "platform"},
-                "podLabels": {"team": "other"}, "podAnnotations": {"a": "b"}, "deploymentAnnotations": {"a": "b"},
-                "serviceAccount": {"name": "somebody", "annotations": {"a": "b"}},
-            }),
-        ),
-        (
-            "SQLite on a volume of one's own",
-            json!({
-                "fullnameOverride": "other", "store": {"url": "sqlite:/var/lib/keyreeve/other.db"},
-                "persistence": {"enabled": true, "existingClaim": "mine"},
-            }),
-        ),
-        (
-            "SQLite on a chosen class",
-            json!({"persistence": {
-                "size": "10Gi", "storageClassName": "fast", "accessMode": "ReadWriteOncePod", "keep": false,
-            }}),
-        ),
-        (
-            "PostgreSQL",
-            json!({
-                "store": {"url": "postgres://db.example:6432/keyreeve", "credentialsSecret": "db"},
-                "networkPolicy": {"enabled": true},
-            }),
-        ),
-        (
-            "Keycloak",
-            json!({
-                "store": {"url": "keycloak+https://id.example", "credentialsSecret": "id"},
-                "networkPolicy": {
-                    "enabled": true, "metricsFrom": [{"namespaceSelector": {}}],
-                    "egress": {
-                        "enabled": true, "apiServerPorts": [8443],
-                        "extra": [{"ports": [{"port": 3128, "protocol": "TCP"}]}],
-                    },
-                },
-            }),
-        ),
-        (
-            "some namespaces",
-            json!({
-                "watchNamespaces": [own, other], "defaultProfile": format!("{own}/basic"), "ownerId": "us",
-                "takeOverFrom": ["them"], "adoptable": ["team-*"], "resync": "1h30m",
-                "maxConcurrentReconciles": 8, "log": {"format": "json", "level": "info,keyreeve=debug"},
-                "keystore": {"namespace": other, "createNamespace": true},
-                "secrets": {"namespaces": [other]}, "rbac": {"aggregateTenants": true},
-            }),
-        ),
-        (
-            "rights of somebody else",
-            json!({
-                "serviceAccount": {"create": false, "name": "somebody"}, "rbac": {"create": false},
-                "uninstall": {"removeFinalizers": true},
-            }),
-        ),
-        (
-            "more rights for people",
-            json!({"rbac": {"create": true, "aggregate": true, "aggregateTenants": true}}),
-        ),
-        (
-            "the Pod",
-            json!({
-                "image": {
-                    "repository": "registry.example/keyreeve", "tag": "v1", "pullPolicy": "Always",
-                    "digest": format!("sha256:{}", "0".repeat(64)),
-                },
-                "imagePullSecrets": [{"name": "registry"}], "extraArgs": ["--store-max-requests=8"],
-                "extraEnv": [{"name": "SSL_CERT_FILE", "value": "/ca.crt"}],
-                "resources": {
-                    "requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "1Gi", "cpu": 2},
-                },
-                "nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "a", "operator": "Exists"}],
-                "affinity": {"nodeAffinity": {}}, "topologySpreadConstraints": [constraint],
-                "priorityClassName": "system-cluster-critical",
-                "podDisruptionBudget": {"enabled": true, "maxUnavailable": "50%"},
-            }),
-        ),
-        (
-            "a webhook with a certificate of its own",
-            json!({"webhook": {"enabled": true}, "networkPolicy": {"enabled": true}}),
-        ),
-        (
-            "a webhook with a certificate of cert-manager's",
-            json!({"webhook": {"enabled": true, "certManager": {
-                "enabled": true, "issuerRef": {"kind": "ClusterIssuer", "name": "company"},
-            }}}),
-        ),
-        (
-            "a webhook with a self-signed certificate of cert-manager's, for some namespaces",
-            json!({
-                "watchNamespaces": [own],
-                "webhook": {"enabled": true, "certManager": {"enabled": true}},
-            }),
-        ),
-        (
-            "what is looked at",
-            json!({"metrics": {
-                "service": {"enabled": true, "port": 9090, "annotations": {"prometheus.io/scrape": "true"}},
-                "podMonitor": {"enabled": true, "interval": "1m", "labels": {"release": "prometheus"}},
-                "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}},
-                "dashboard": {
-                    "enabled": true, "namespace": other, "labels": {"grafana_dashboard": "yes"},
-                    "annotations": {"folder": "Identity"},
-                },
-            }}),
-        ),
-        ("going for good", json!({"uninstall": {"removeFinalizers": true}})),
-        (
-            "going for good, from some namespaces",
-            json!({
-                "uninstall": {"removeFinalizers": true}, "watchNamespaces": [own, other],
-                "image": {"repository": "x"}, "tolerations": [{"operator": "Exists"}],
-            }),
-        ),
-    ]
-}
 
 #[tokio::test]
 async fn whatever_the_values_both_helms_render_the_same_and_the_api_server_takes_it() {
@@ -260,6 +136,53 @@ async fn no_rule_has_a_wildcard_or_leads_to_more_rights() {
         }
     }
     assert!(rules > 50);
+}
+
+#[tokio::test]
+async fn rights_for_people_are_added_to_view_and_admin_and_never_have_profiles() {
+    let space = Space::new("values-people").await;
+    for tenants in [false, true] {
+        let values = json!({"rbac": {"aggregateTenants": tenants}, "crds": {"enabled": false}});
+        let mut aggregated = BTreeSet::new();
+        for role in objects(&render("helm", &space, &values).unwrap()) {
+            let labels = role["metadata"]["labels"].as_object().unwrap().keys();
+            let to = labels.filter_map(|label| label.split_once("/aggregate-to-"));
+            for (_, to) in to {
+                let resources = role["rules"][0]["resources"].as_array().unwrap();
+                let resources = resources.iter().map(|one| one.as_str().unwrap().to_owned());
+                aggregated.extend(resources.map(|resource| (to.to_owned(), resource)));
+            }
+        }
+        let mut expected = BTreeSet::new();
+        for to in ["view", "admin"] {
+            let kinds =
+                ["users", "roles", "namespaces"].into_iter().chain(tenants.then_some("tenants"));
+            expected.extend(kinds.map(|kind| (to.to_owned(), kind.to_owned())));
+        }
+        assert_eq!(aggregated, expected);
+    }
+}
+
+#[test]
+fn the_schema_knows_every_value_and_refuses_any_other() {
+    fn compare(path: &str, value: &Value, schema: &Value) {
+        let Some(known) = schema["properties"].as_object() else { return };
+        assert_eq!(schema["additionalProperties"], false, "{path} takes anything");
+        // What has no default is not among the values.
+        let has_default = |name: &&String| {
+            !["global", "claims", "name", "kind", "group"].contains(&name.as_str())
+        };
+        let names: BTreeSet<_> = value.as_object().unwrap().keys().filter(has_default).collect();
+        if !names.is_empty() {
+            assert_eq!(names, known.keys().filter(has_default).collect(), "{path}");
+        }
+        for (name, value) in value.as_object().unwrap() {
+            compare(&format!("{path}.{name}"), value, &known[name]);
+        }
+    }
+    let text = fs::read_to_string(format!("{CHART}/values.yaml")).unwrap();
+    let schema = fs::read_to_string(format!("{CHART}/values.schema.json")).unwrap();
+    compare("", &serde_saphyr::from_str(&text).unwrap(), &serde_json::from_str(&schema).unwrap());
 }
 
 #[test]
