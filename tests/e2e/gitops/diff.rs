@@ -1,14 +1,14 @@
-//! Nothing that the operator does shows as a difference from what was applied.
+//! Nothing that the operator does shows as a difference from what was applied or installed.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::repository;
-use crate::support::{Hook, Operator, Space};
+use crate::support::{Hook, Operator, Release, Server, Space, eventually, run};
 
 /// The Kubernetes namespaces of the examples, which are as long as the test's own are.
 const BROUGHT: [&str; 3] = ["bank", "bakery", "platform"];
@@ -35,6 +35,31 @@ async fn no_example_differs_from_what_was_applied_with_the_webhook() {
     operator.works().await;
     space.is_reviewed().await;
     shows_no_difference(&space, &folder).await;
+}
+
+#[tokio::test]
+async fn what_the_chart_installs_does_not_differ_either_when_the_operator_has_said_whom_to_trust() {
+    let space = Space::new("diff-chart").await;
+    let release = Release::install(&space, "hook", &["webhook.enabled=true"]);
+    let hook = Hook {
+        user: release.user(),
+        address: Server::new().address,
+        service: format!("{}-webhook", release.name),
+        configuration: format!("{}.{}", release.name, space.namespace),
+        kubeconfig: release.kubeconfig,
+    };
+    let _operator = hook.start(&space, &[]);
+    eventually("the registration names an authority", async || {
+        hook.trusted(&space).await.is_some()
+    })
+    .await;
+    let installed = run("helm", &["get", "manifest", "hook", "--namespace", &space.namespace]);
+    let file = space.folder().join("installed.yaml");
+    fs::write(&file, installed).unwrap();
+    let diff = ["diff", "-f", file.to_str().unwrap()];
+    assert_eq!(space.kubectl(&diff), "");
+    let server_side = ["--server-side", "--field-manager=gitops"];
+    assert_eq!(space.kubectl(&[&diff[..], &server_side].concat()), "");
 }
 
 fn brought(space: &Space) -> [String; 3] {
@@ -84,17 +109,20 @@ async fn shows_no_difference(space: &Space, folder: &Path) {
     let before = everything(space).await;
 
     // As a person, and as Argo CD.
-    assert_eq!(with(&["diff"]), "");
+    assert_eq!(with(&["diff", "--concurrency=4"]), "");
     // As Flux and Argo CD with ServerSideApply: under another name, and there is no conflict.
     let server_side = ["--server-side", "--field-manager=gitops"];
-    assert_eq!(with(&[&["diff"], &server_side[..]].concat()), "");
+    let diff = [&["diff", "--concurrency=4"], &server_side[..]].concat();
+    assert_eq!(with(&diff), "");
     with(&[&["apply"], &server_side[..]].concat());
     let after = everything(space).await;
-    assert_eq!(declared(&after), declared(&before));
+    assert_eq!(after.len(), before.len());
+    for (after, before) in after.iter().zip(&before) {
+        assert_eq!(declared(after), declared(before));
+    }
     // From then on it writes nothing at all, and neither does the operator.
     with(&[&["apply"], &server_side[..]].concat());
-    assert_eq!(with(&[&["diff"], &server_side[..]].concat()), "");
-    assert_eq!(with(&["diff"]), "");
+    assert_eq!(with(&diff), "");
     assert_eq!(versions(&everything(space).await), versions(&after));
 }
 
@@ -107,20 +135,24 @@ async fn everything(space: &Space) -> Vec<Value> {
     all
 }
 
-/// All but who wrote what and when.
-fn declared(objects: &[Value]) -> Vec<Value> {
-    let without = |object: &Value| {
-        let mut object = object.clone();
-        let metadata = object["metadata"].as_object_mut().unwrap();
-        metadata.remove("managedFields");
-        metadata.remove("resourceVersion");
+/// All of an object but who wrote what and when.
+fn declared(object: &Value) -> Value {
+    let mut object = object.clone();
+    for (part, aside) in [
+        ("/metadata", ["managedFields", "resourceVersion"].as_slice()),
+        // kubectl's own note of what it applied, which it takes away when it applies on the server's side.
+        ("/metadata/annotations", &["kubectl.kubernetes.io/last-applied-configuration"]),
         // Counted at most once a second, and so perhaps after all are Ready.
-        for counted in ["userCount", "adminUsername", "tenants"] {
-            object["status"].as_object_mut().unwrap().remove(counted);
+        ("/status", &["userCount", "adminUsername", "tenants"]),
+    ] {
+        if let Some(part) = object.pointer_mut(part).and_then(Value::as_object_mut) {
+            part.retain(|name, _| !aside.contains(&name.as_str()));
         }
-        object
-    };
-    objects.iter().map(without).collect()
+    }
+    if object["metadata"]["annotations"] == json!({}) {
+        object["metadata"].as_object_mut().unwrap().remove("annotations");
+    }
+    object
 }
 
 fn versions(objects: &[Value]) -> Vec<&Value> {

@@ -19,6 +19,13 @@ spec:
   password: {secretKeyRef: {name: bob-password}}
   roles: [{name: bundle-admin}, {name: elsewhere}]
 ---
+apiVersion: keyreeve.dev/v1alpha1
+kind: User
+metadata: {name: bundle-carla}
+spec:
+  tenantRef: {name: bundle}
+  password: {secretKeyRef: {name: carla-password}}
+---
 apiVersion: v1
 kind: Namespace
 metadata: {name: bundle-orders}
@@ -94,7 +101,8 @@ const READER: &str = "Role.keyreeve.dev bundle-order-reader";
 const ADMIN: &str = "Role.keyreeve.dev bundle-admin";
 const ALICE: &str = "User.keyreeve.dev bundle-alice";
 const BOB: &str = "User.keyreeve.dev bundle-bob";
-const OURS: [&str; 7] = [PROFILE, TENANT, NAMESPACE, READER, ADMIN, ALICE, BOB];
+const CARLA: &str = "User.keyreeve.dev bundle-carla";
+const OURS: [&str; 8] = [PROFILE, TENANT, NAMESPACE, READER, ADMIN, ALICE, BOB, CARLA];
 
 #[test]
 fn a_namespace_is_given_to_each_kind_and_only_kubernetes_own_is_renamed() {
@@ -167,9 +175,13 @@ fn with_it_a_prefix_and_a_suffix_reach_every_reference_and_no_kind_called_namesp
 fn a_namespace_that_a_patch_renames_is_followed_and_no_other_of_the_bare_kind_is_meant() {
     let rename = |target: &str| {
         format!(
-            "configurations: [names.yaml]\npatches:\n  - target: {{{target}, name: bundle-orders}}\n    \
-             options: {{allowNameChange: true}}\n    \
-             patch: '[{{op: replace, path: /metadata/name, value: dev-bundle-orders}}]'\n"
+            "configurations: [names.yaml]
+patches:
+  - target: {{{target}, name: bundle-orders}}
+    options: {{allowNameChange: true}}
+    patch: |
+      - {{op: replace, path: /metadata/name, value: dev-bundle-orders}}
+"
         )
     };
     let built = Built::new(&rename("group: keyreeve.dev, kind: Namespace"));
@@ -189,11 +201,13 @@ fn a_namespace_that_a_patch_renames_is_followed_and_no_other_of_the_bare_kind_is
 #[test]
 fn a_user_follows_the_secret_that_is_generated_for_it() {
     let built = Built::new(
-        "configurations: [names.yaml]\nsecretGenerator:\n  - name: bob-password\n    behavior: replace\n    \
-         literals: [password=another-made-up-one-2]\n",
+        "configurations: [names.yaml]
+secretGenerator:
+  - {name: carla-password, literals: [password=another-made-up-one-2]}
+",
     );
-    let name = built.get(BOB, "/spec/password/secretKeyRef/name");
-    assert!(name.len() > "bob-password-".len() && name.starts_with("bob-password-"), "{name}");
+    let name = built.get(CARLA, "/spec/password/secretKeyRef/name");
+    assert!(name.len() > "carla-password-".len() && name.starts_with("carla-password-"), "{name}");
     assert!(built.0.contains_key(&format!("Secret. {name}")), "{:?}", built.0.keys());
 }
 
