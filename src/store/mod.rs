@@ -21,6 +21,7 @@ mod error;
 pub mod keycloak;
 mod model;
 pub mod sql;
+pub(crate) mod tried;
 mod url;
 
 pub use credentials::{Credentials, Source};

@@ -12,15 +12,18 @@ pub(crate) mod concurrency;
 pub(crate) mod deleting;
 pub(crate) mod drift;
 pub(crate) mod limits;
+pub(crate) mod ownership;
 pub(crate) mod passwords;
 pub(crate) mod relations;
 pub(crate) mod samples;
+pub(crate) mod settings;
 pub(crate) mod unique;
 pub(crate) mod values;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::{Applied, Desired, Expected, Key, Record, RoleName, State, Store};
 
@@ -53,6 +56,12 @@ pub(crate) trait Backend: Sized + Send + Sync {
     async fn change_password(&self, user: &Key, hash: &str);
     /// All roles that a user holds or a role contains, as another hand sees them, sorted.
     async fn held(&self, holder: &Key) -> Vec<RoleName>;
+    /// Another hand takes the mark away.
+    async fn unmark(&self, key: &Key);
+    /// What is there as others see it, whoever made it: without marks, and without what is carried and acts on nothing.
+    async fn seen(&self, key: &Key) -> Value;
+    /// Another hand makes a tenant's settings as they were seen.
+    async fn put_back(&self, tenant: &Key, seen: &Value);
     /// The store can no longer be written to.
     async fn fail(&self);
     /// It can again.
@@ -81,7 +90,11 @@ macro_rules! conformance {
                 rich_to_poor_and_back, updates_name_their_fields, mark_and_memo_are_updates,
                 memo_survives, only_what_is_expected, missing_references;
             values: each_field_by_itself, names_in_any_script, names_sort_by_their_bytes,
-                large_values, a_character_that_ends_strings_elsewhere;
+                large_values, texts_at_the_edge_of_a_column, what_is_too_large,
+                a_character_that_ends_strings_elsewhere;
+            settings: what_is_enforced_acts_and_the_rest_is_named, off_is_as_if_never_on;
+            ownership: adopted_as_found, each_field_of_what_was_adopted,
+                another_mark_takes_over, what_lost_its_mark_stays, gone_by_another_hand;
             drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
                 a_removed_one_is_absent, made_by_hand_is_unmarked;
             relations: none_leaves_all_alone, some_rules_over_marked_roles_only,

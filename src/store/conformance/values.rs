@@ -51,14 +51,19 @@ async fn reached(store: &dyn Store, state: &State, what: &str) {
     assert_eq!(put(store, state).await, Applied::Unchanged, "{what}");
 }
 
-/// Unset, set, empty where that is another thing, and unset again: each field, and nothing else.
 pub(crate) async fn each_field_by_itself(backend: &impl Backend) {
-    let store = backend.store();
     for state in samples::poor() {
-        create(&*store, &state).await;
+        create(&*backend.store(), &state).await;
     }
+    each_field(backend, &samples::poor()).await;
+}
+
+/// Unset, set, empty where that is another thing, and unset again: each field, and nothing else. `states` are
+/// those that are in the store, one of each sample.
+pub(super) async fn each_field(backend: &impl Backend, states: &[State]) {
+    let store = backend.store();
     let mut tried = 0;
-    for (poor, rich) in samples::poor().iter().zip(samples::rich()) {
+    for (poor, rich) in states.iter().zip(samples::rich()) {
         let (unset, set) = (json(poor), json(&rich));
         for (field, value) in set.as_object().unwrap() {
             let is_fixed = field == "id" && !backend.ids_change();
@@ -173,6 +178,47 @@ pub(crate) async fn large_values(backend: &impl Backend) {
     }
 }
 
+/// As long as a store's narrowest column is, one more than that, and in characters that count twice there.
+pub(crate) async fn texts_at_the_edge_of_a_column(backend: &impl Backend) {
+    let store = backend.store();
+    for state in samples::poor() {
+        create(&*store, &state).await;
+    }
+    for text in ["x".repeat(255), "x".repeat(256), "👧".repeat(127), "👧".repeat(128)] {
+        for mut state in samples::poor() {
+            let longest = Some(text.clone());
+            match &mut state {
+                State::Tenant(tenant) => tenant.display_name = longest,
+                State::Namespace(namespace) => namespace.description = longest,
+                State::Role(role) => role.description = longest,
+                State::User(user) => {
+                    user.first_name.clone_from(&longest);
+                    user.last_name = longest;
+                }
+            }
+            reached(&*store, &state, &text).await;
+        }
+    }
+}
+
+/// Larger than any schema lets it be: kept whole, or refused for good with its size; never cut.
+pub(crate) async fn what_is_too_large(backend: &impl Backend) {
+    let store = backend.store();
+    let text = "x".repeat(1_200_000);
+    for mut state in samples::rich() {
+        create(&*store, &state).await;
+        match &mut state {
+            State::Tenant(tenant) => {
+                tenant.settings.insert("defaultStrategy".into(), json!(text));
+            }
+            State::Namespace(namespace) => namespace.description = Some(text.clone()),
+            State::Role(role) => role.rules[0].paths = vec![text.clone()],
+            State::User(user) => drop(user.claims.insert("text".into(), json!(text))),
+        }
+        kept_or_refused(&*store, &state, "make it shorter").await;
+    }
+}
+
 /// A character that not every store can keep is kept, or refused for good: never cut, never tried again.
 pub(crate) async fn a_character_that_ends_strings_elsewhere(backend: &impl Backend) {
     let store = backend.store();
@@ -185,13 +231,21 @@ pub(crate) async fn a_character_that_ends_strings_elsewhere(backend: &impl Backe
             State::Role(role) => role.description = text,
             State::User(user) => user.first_name = text,
         }
-        let key: Key = state.key();
-        let ours = Expected::Marked(samples::mark(&key));
-        let before = observed(&*store, &key).await;
-        match store.apply(&desired(state.clone()), &ours).await {
-            Ok(_) => assert_eq!(observed(&*store, &key).await.state, state),
-            Err(Error::Refused(_)) => assert_eq!(observed(&*store, &key).await, before),
-            Err(error) => panic!("{key:?}: {error}"),
+        kept_or_refused(&*store, &state, "").await;
+    }
+}
+
+/// It is there afterwards as it is, or as it was; who refuses it says this.
+async fn kept_or_refused(store: &dyn Store, state: &State, says: &str) {
+    let key: Key = state.key();
+    let ours = Expected::Marked(samples::mark(&key));
+    let before = observed(store, &key).await;
+    match store.apply(&desired(state.clone()), &ours).await {
+        Ok(_) => assert_eq!(observed(store, &key).await.state, *state),
+        Err(Error::Refused(why)) => {
+            assert!(why.contains(says), "{key:?}: {why}");
+            assert_eq!(observed(store, &key).await, before);
         }
+        Err(error) => panic!("{key:?}: {error}"),
     }
 }

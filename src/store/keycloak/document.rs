@@ -43,6 +43,14 @@ pub(super) struct Carried {
     pub is_whole: bool,
 }
 
+impl Carried {
+    /// Whether the document is what we applied, as far as it goes: also where the mark was taken away since, and
+    /// nothing else.
+    pub(super) const fn is_ours(&self) -> bool {
+        self.mark.is_some() || self.is_whole
+    }
+}
+
 /// A state as a document, without what says where it is.
 pub(super) fn document(state: &impl Serialize) -> Map<String, Value> {
     let Ok(Value::Object(mut document)) = serde_json::to_value(state) else { return Map::new() };
@@ -118,7 +126,7 @@ pub(super) fn read(attribute: impl Fn(&str) -> Option<String>, alone: &[&str]) -
 }
 
 /// SHA-256 over a document; members are in the order of their names.
-fn digest(document: &Map<String, Value>) -> String {
+pub(super) fn digest(document: &Map<String, Value>) -> String {
     base16ct::lower::encode_string(&Sha256::digest(ascii(document)))
 }
 

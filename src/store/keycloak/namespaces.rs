@@ -39,7 +39,7 @@ pub(super) fn carried(client: &Value) -> Carried {
 /// The state as it is, and whether that is what was applied.
 fn state(tenant: &str, name: &str, client: &Fields, carried: &Carried) -> (NamespaceState, bool) {
     let mut observed = carried.document.clone();
-    native::overlay(NATIVES, &mut observed, client, carried.mark.is_some());
+    native::overlay(NATIVES, &mut observed, client, carried.is_ours());
     let is_as_applied = carried.is_whole && observed == carried.document;
     let base =
         NamespaceState { tenant_id: tenant.into(), name: name.into(), ..NamespaceState::default() };

@@ -61,12 +61,12 @@ pub(super) fn overlay(
     natives: &[Native],
     document: &mut Map<String, Value>,
     fields: &Fields,
-    is_marked: bool,
+    is_ours: bool,
 ) {
     let applied = document.clone();
     for native in natives {
         let have = native.have(fields);
-        if !is_marked || !native.is_as_applied(&applied, &have) {
+        if !is_ours || !native.is_as_applied(&applied, &have) {
             let value = native.exactly(&applied, &have);
             insert(document, native.path, value);
         }

@@ -51,8 +51,8 @@ pub(super) fn carried(fields: &Fields) -> Carried {
 pub(super) fn state(tenant: &str, fields: &Fields) -> (TenantState, bool) {
     let carried = carried(fields);
     let mut observed = carried.document.clone();
-    native::overlay(NATIVES, &mut observed, fields, carried.mark.is_some());
-    if carried.mark.is_none()
+    native::overlay(NATIVES, &mut observed, fields, carried.is_ours());
+    if !carried.is_ours()
         && let Some(algorithm) = fields.get("defaultSignatureAlgorithm")
         && algorithm.as_str().is_some_and(|algorithm| !algorithm.is_empty())
     {

@@ -53,7 +53,7 @@ fn state(
     contained: &[HeldRole],
 ) -> (RoleState, bool) {
     let mut observed = carried.document.clone();
-    native::overlay(NATIVES, &mut observed, fields, carried.mark.is_some());
+    native::overlay(NATIVES, &mut observed, fields, carried.is_ours());
     let is_as_applied = carried.is_whole && observed == carried.document;
     let base = RoleState {
         tenant_id: tenant.into(),

@@ -100,7 +100,7 @@ fn state(
     held: &[HeldRole],
 ) -> (UserState, bool) {
     let mut observed = carried.document.clone();
-    native::overlay(NATIVES, &mut observed, fields, carried.mark.is_some());
+    native::overlay(NATIVES, &mut observed, fields, carried.is_ours());
     // It never changes here; a user of another one was made by another hand.
     observed.insert("id".into(), fields.get("id").cloned().unwrap_or_default());
     let is_as_applied = carried.is_whole && observed == carried.document;

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     hand::{Hand, options, variable},
@@ -93,7 +93,7 @@ impl Backend for Keycloak {
     }
 
     async fn appoint(&self, role: &Key) {
-        let appoint = |there: &mut serde_json::Value| {
+        let appoint = |there: &mut Value| {
             there["attributes"]["keyreeve.administrator"] = json!(["true"]);
         };
         self.hand.change(&self.renamed.key(role), appoint).await;
@@ -118,6 +118,43 @@ impl Backend for Keycloak {
 
     async fn held(&self, holder: &Key) -> Vec<RoleName> {
         self.hand.held(&self.renamed.key(holder)).await
+    }
+
+    async fn unmark(&self, key: &Key) {
+        let unmark = |there: &mut Value| {
+            let attributes = there["attributes"].as_object_mut().unwrap();
+            // As docs/stores-keycloak.md says. Of a client those that are left out stay.
+            for name in ["keyreeve.mark", "keyreeve.managed"] {
+                if key.kind() == Kind::Namespace {
+                    attributes.insert(name.into(), "".into());
+                } else {
+                    attributes.remove(name);
+                }
+            }
+        };
+        self.hand.change(&self.renamed.key(key), unmark).await;
+    }
+
+    /// The representation without what is ours.
+    async fn seen(&self, key: &Key) -> Value {
+        let mut there = self.hand.read(&self.hand.place(&self.renamed.key(key)).await).await;
+        if let Some(attributes) = there["attributes"].as_object_mut() {
+            // After any write some stand there as a zero or false, which are as good as none.
+            let is_none = |value: &Value| value == "0" || value == "false";
+            attributes.retain(|name, value| !name.starts_with("keyreeve.") && !is_none(value));
+        }
+        there
+    }
+
+    async fn put_back(&self, tenant: &Key, seen: &Value) {
+        let put_back = |there: &mut Value| {
+            let mut attributes = there["attributes"].as_object().unwrap().clone();
+            attributes.retain(|name, _| name.starts_with("keyreeve."));
+            attributes.extend(seen["attributes"].as_object().unwrap().clone());
+            *there = seen.clone();
+            there["attributes"] = attributes.into();
+        };
+        self.hand.change(&self.renamed.key(tenant), put_back).await;
     }
 
     async fn fail(&self) {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     SqlStore,
-    table::{Table, key_values},
+    table::{Form, Table, key_values},
 };
 use crate::store::{Key, Kind, RoleName, Store, conformance::Backend};
 
@@ -207,6 +207,43 @@ impl<H: Hand> Backend for Sql<H> {
         let mut held: Vec<RoleName> = rows.collect();
         held.sort();
         held
+    }
+
+    async fn unmark(&self, key: &Key) {
+        for column in ["owner", "kind", "namespace", "name", "uid"] {
+            self.set(key, &format!("mark_{column}"), "NULL").await;
+        }
+    }
+
+    /// All that an identity provider reads.
+    async fn seen(&self, key: &Key) -> Value {
+        let table = Table::of(key.kind());
+        let is_managed =
+            |name: &str| table.relation.as_ref().is_some_and(|relation| relation.managed == name);
+        let columns: Vec<_> =
+            table.columns.iter().filter(|column| !is_managed(column.name)).collect();
+        let texts: Vec<_> = columns
+            .iter()
+            .map(|column| match column.form {
+                Form::Flag => format!("CASE WHEN {} THEN 'true' ELSE 'false' END", column.name),
+                Form::Text | Form::Json => column.name.to_owned(),
+            })
+            .collect();
+        let place = super::row::conditions(table.key, 1);
+        let sql = format!("SELECT {} FROM {} WHERE {place}", texts.join(", "), table.name);
+        let values = key_values(key);
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let row = self.hand.texts(&sql, &values).await.remove(0);
+        columns
+            .iter()
+            .zip(row)
+            .map(|(column, text)| (column.name.to_owned(), json!(text)))
+            .collect()
+    }
+
+    async fn put_back(&self, tenant: &Key, seen: &Value) {
+        let settings = serde_json::from_str(seen["settings"].as_str().unwrap()).unwrap();
+        self.set_json(tenant, "settings", |there| *there = settings).await;
     }
 
     async fn fail(&self) {
