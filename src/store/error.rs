@@ -28,6 +28,9 @@ pub enum Error {
     /// The store is away, locked, full, read-only or too slow: it will be tried again.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
+    /// Something broke in the store over a write, which was not done: it will be tried again.
+    #[error("the store could not do it: {0}")]
+    Broken(String),
     /// Somebody else wrote between observing and applying: it will be tried again.
     #[error("the store changed while it was being written; trying again")]
     Raced,
@@ -69,7 +72,9 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             // What is missing was there for all that is known, so nothing tells of its coming.
-            Self::Unavailable(_) | Self::Raced | Self::Missing(_) => Class::Transient,
+            Self::Unavailable(_) | Self::Broken(_) | Self::Raced | Self::Missing(_) => {
+                Class::Transient
+            }
             // When a seat or a name becomes free, whoever waits for it is woken.
             // Nor is there anything to try again for one that has lost the store: two operators must not take it from each other in turns.
             Self::Refused(_) | Self::Taken(_) | Self::LimitReached { .. } | Self::TakenOver => {
@@ -82,7 +87,7 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::Unavailable(_) => Reason::StoreUnavailable,
+            Self::Unavailable(_) | Self::Broken(_) => Reason::StoreUnavailable,
             Self::Raced => Reason::StoreChanged,
             Self::Missing(_) => Reason::StoreDependencyMissing,
             Self::Taken(_) => Reason::Conflict,

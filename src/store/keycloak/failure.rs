@@ -60,8 +60,8 @@ impl Failure {
             StatusCode::NOT_FOUND => Self::NotFound(what),
             StatusCode::CONFLICT => Self::Conflict(what),
             status if status.is_client_error() => Self::Refused(what, said(body)),
-            // What is too long is a 500 as well: lengths are checked before anything is sent, so
-            // this one passes.
+            // What is too long is a 500 as well: lengths are checked before anything is sent, and of
+            // the rest `broken` tells what passes.
             status => Self::Broken(what, status),
         }
     }
@@ -80,7 +80,7 @@ impl Failure {
             }
             Self::Busy(_, wait) if *method == Method::GET => Some(wait.unwrap_or_default()),
             // A write may have been done.
-            Self::Away(..) if *method == Method::GET => Some(Duration::ZERO),
+            Self::Away(..) | Self::Broken(..) if *method == Method::GET => Some(Duration::ZERO),
             _ => None,
         }
     }
@@ -99,6 +99,9 @@ impl From<Failure> for store::Error {
             Failure::Refused(..) => Self::Refused(failure.to_string()),
             // What was read before is no longer so.
             Failure::NotFound(_) | Failure::Conflict(_) => Self::Raced,
+            Failure::Broken(ref what, _) if !what.starts_with(Method::GET.as_str()) => {
+                Self::Broken(failure.to_string())
+            }
             // Rights and credentials mend without any event that would tell: so by a timer.
             other => Self::Unavailable(other.to_string()),
         }
@@ -145,6 +148,9 @@ mod tests {
         let between = Failure::Busy(StatusCode::BAD_GATEWAY, None);
         assert_eq!(between.again(&Method::GET), Some(Duration::ZERO));
         assert_eq!(between.again(&Method::PUT), None, "what stands in between does not know");
+        let broken = Failure::Broken("x".into(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(broken.again(&Method::GET), Some(Duration::ZERO));
+        assert_eq!(broken.again(&Method::PUT), None, "`broken` counts those");
         assert_eq!(Failure::NotFound("x".into()).again(&Method::GET), None);
     }
 }

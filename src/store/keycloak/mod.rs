@@ -9,6 +9,7 @@
 //! what was read just before, and each order of writes is one that the next apply completes.
 
 mod body;
+mod broken;
 mod census;
 mod credential;
 mod document;
@@ -45,6 +46,7 @@ use zeroize::Zeroizing;
 pub use options::{Address, CONCURRENCY, Options};
 
 use self::{
+    broken::{Broken, TRIES},
     failure::Failure,
     found::Found,
     recent::{Locks, Recent},
@@ -62,6 +64,7 @@ pub struct KeycloakStore {
     id: String,
     locks: Locks,
     recent: Recent,
+    broken: Broken,
     names: Names,
 }
 
@@ -92,6 +95,7 @@ impl KeycloakStore {
             id: subject,
             locks: Locks::default(),
             recent: Recent::default(),
+            broken: Broken::default(),
             names: Names::default(),
         })
     }
@@ -172,12 +176,26 @@ impl Store for KeycloakStore {
             return Err(Error::Raced);
         }
         let found = found.as_ref();
-        match &desired.state {
+        let applied = match &desired.state {
             State::Tenant(state) => self.apply_tenant(state, desired, found).await,
             State::Namespace(state) => self.apply_namespace(state, desired, found).await,
             State::Role(state) => self.apply_role(state, desired, found).await,
             State::User(state) => self.apply_user(state, desired, found).await,
+        };
+        match &applied {
+            Ok(applied) => self.broken.done(&key, *applied != Applied::Unchanged),
+            Err(Error::Broken(why))
+                if self
+                    .broken
+                    .comes_from_it(&key, document::digest(&found::wanted(&desired.state))) =>
+            {
+                return Err(Error::Refused(format!(
+                    "{why}. It did so {TRIES} times or more to the same, and nothing else shows it to be in trouble: look for a value that it cannot hold"
+                )));
+            }
+            Err(_) => {}
         }
+        applied
     }
 
     async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error> {

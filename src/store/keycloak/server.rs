@@ -36,6 +36,8 @@ pub(super) struct Server {
     base: String,
     transport: Transport,
     tokens: Tokens,
+    /// How long an answer may take, unless it is about a realm that is made or deleted.
+    timeout: Duration,
     places: Semaphore,
     attempts: Attempts<Failure>,
     /// Keycloak makes one realm at a time; waiting here leaves the places to others.
@@ -65,6 +67,7 @@ impl Server {
             transport: Transport::new(options.ca_file.as_deref())?,
             tokens: Tokens::new(&base, options.credentials.clone(), TIMEOUT),
             base,
+            timeout: TIMEOUT,
             places: Semaphore::new(options.concurrency.max(1)),
             attempts: Attempts::default(),
             realm_creation: Mutex::default(),
@@ -88,8 +91,18 @@ impl Server {
     }
 
     #[cfg(test)]
+    pub(super) async fn trust(&self, token: Token) {
+        self.tokens.trust(token).await;
+    }
+
+    #[cfg(test)]
     pub(super) async fn forget(&self, token: &Token) {
         self.tokens.forget(token).await;
+    }
+
+    #[cfg(test)]
+    pub(super) const fn wait_for(&mut self, timeout: Duration) {
+        self.timeout = timeout;
     }
 
     #[cfg(test)]
@@ -192,7 +205,8 @@ impl Server {
         // It is never closed.
         let _place = self.places.acquire().await;
         let is_realm = !path.trim_start_matches('/').contains('/');
-        let timeout = if is_realm && method != Method::GET { TIMEOUT_OF_REALMS } else { TIMEOUT };
+        let timeout =
+            if is_realm && method != Method::GET { TIMEOUT_OF_REALMS } else { self.timeout };
         let url = format!("{}/admin/realms{path}", self.base);
         let body = body.map(|body| ("application/json", super::body::of(body)));
         let call = Call {

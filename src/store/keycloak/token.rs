@@ -85,6 +85,12 @@ impl Tokens {
         }
     }
 
+    /// Takes a token of another server's.
+    #[cfg(test)]
+    pub(super) async fn trust(&self, token: Token) {
+        self.current.lock().await.token = Some(token);
+    }
+
     /// The id and the secret of the operator's client, as they are now.
     async fn login(&self) -> Result<(Zeroizing<String>, Zeroizing<String>), Failure> {
         let Credentials { username, password } = self.credentials.clone();

@@ -1,11 +1,19 @@
 //! What goes wrong on the way: a server that is away, and answers that are none.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
+use futures::future::join_all;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    sync::Barrier,
 };
 
 use super::hand::{credentials, variable};
@@ -14,14 +22,13 @@ use crate::{
     store::{
         Error, Expected, Key, OpenError, Source, Store,
         conformance::samples,
-        keycloak::{Address, KeycloakStore, Options},
+        keycloak::{Address, KeycloakStore, Options, server::Server},
     },
 };
 
 /// A server that answers each request with the next of these, and its token requests with a token.
 async fn answering(answers: Vec<String>) -> Options {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, options) = listening().await;
     tokio::spawn(async move {
         let mut answers = answers.into_iter();
         while let Ok((mut stream, _)) = listener.accept().await {
@@ -29,21 +36,29 @@ async fn answering(answers: Vec<String>) -> Options {
             let read = stream.read(&mut request).await.unwrap_or_default();
             let request = String::from_utf8_lossy(&request[..read]).into_owned();
             let answer = if request.contains("/openid-connect/token") {
-                // The claims of `{"sub":"operator"}`.
-                let token =
-                    json!({"access_token": "x.eyJzdWIiOiJvcGVyYXRvciJ9.x", "expires_in": 60});
-                http(200, "", &token.to_string())
+                a_token()
             } else {
                 answers.next().unwrap_or_default()
             };
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     });
+    options
+}
+
+/// A place for a server, and a store's way to it.
+async fn listening() -> (TcpListener, Options) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
     let secret = Source::Value("secret".to_owned().into());
-    Options::new(
-        Address::parse(&format!("http://{address}")).unwrap(),
-        credentials("keyreeve".into(), secret),
-    )
+    let credentials = credentials("keyreeve".into(), secret);
+    (listener, Options::new(Address::parse(&address).unwrap(), credentials))
+}
+
+fn a_token() -> String {
+    // The claims of `{"sub":"operator"}`.
+    let token = json!({"access_token": "x.eyJzdWIiOiJvcGVyYXRvciJ9.x", "expires_in": 60});
+    http(200, "", &token.to_string())
 }
 
 fn http(status: u16, headers: &str, body: &str) -> String {
@@ -62,7 +77,7 @@ async fn observe(answers: Vec<String>) -> Result<Option<crate::store::Record>, E
 async fn what_is_no_answer_is_transient() {
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"realm\":".to_owned();
     for (answers, says) in [
-        (vec![http(500, "", "{}")], "answered GET /acme with 500"),
+        (vec![http(500, "", "{}"); 4], "answered GET /acme with 500"),
         (vec![http(200, "", "<html>")], "cannot be read"),
         (vec![cut.clone(), cut.clone(), cut.clone(), cut], "gave no answer"),
         (vec![String::new(); 4], "gave no answer"),
@@ -84,6 +99,53 @@ async fn a_write_that_was_cut_off_is_not_sent_again() {
     let desired = samples::desired(samples::tenant("acme"));
     let error = store.apply(&desired, &Expected::Absent).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+    let (_silent, silence) = listening().await;
+    // Its token is from another one.
+    let mut store = KeycloakStore::open(&answering(Vec::new()).await).await.unwrap();
+    let token = store.server.token().await;
+    store.server = Server::new(&silence).unwrap();
+    store.server.wait_for(Duration::from_millis(200));
+    store.server.trust(token).await;
+    let error = store.observe(&Key::Tenant { tenant: "acme".into() }).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+    assert!(error.to_string().contains("gave no answer within"), "{error}");
+}
+
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_may_be() {
+    let (listener, options) = listening().await;
+    let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = (under_way, most.clone());
+    // Each is answered once three are there.
+    let three = Arc::new(Barrier::new(3));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let ((under_way, most), three) = (counted.clone(), three.clone());
+            tokio::spawn(async move {
+                let mut request = vec![0; 65536];
+                let read = stream.read(&mut request).await.unwrap_or_default();
+                let answer = if request[..read].starts_with(b"POST") {
+                    a_token()
+                } else {
+                    most.fetch_max(under_way.fetch_add(1, SeqCst) + 1, SeqCst);
+                    three.wait().await;
+                    under_way.fetch_sub(1, SeqCst);
+                    http(404, "", "{}")
+                };
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            });
+        }
+    });
+    let store = KeycloakStore::open(&Options { concurrency: 3, ..options }).await.unwrap();
+    let keys: Vec<_> = (0..9).map(|n| Key::Tenant { tenant: format!("t{n}") }).collect();
+    for observed in join_all(keys.iter().map(|key| store.observe(key))).await {
+        assert_eq!(observed.unwrap(), None);
+    }
+    assert_eq!(most.load(SeqCst), 3);
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::store::{
     Credentials, Key, RoleName, Source,
     keycloak::{
-        Address, Options, namespaces, profile,
+        Address, Options,
+        failure::Failure,
+        namespaces, profile,
         server::{Server, path, query},
     },
 };
@@ -109,7 +111,11 @@ impl Hand {
                     "providerId": "declarative-user-profile",
                     "config": {"kc.user.profile.config": [profile.to_string()]},
                 }]);
-                self.0.post("", &realm).await.unwrap();
+                let mut made = self.0.post("", &realm).await;
+                if matches!(made, Err(Failure::Broken(..))) {
+                    made = self.0.post("", &realm).await; // As in `Renamed::apply`.
+                }
+                made.unwrap();
                 self.let_in(tenant).await;
             }
             Key::Namespace { name, .. } => {

@@ -2,11 +2,13 @@
 
 mod backend;
 mod failures;
+mod faults;
 mod hand;
 mod login;
 mod proxy;
 mod renamed;
 mod requests;
+mod statuses;
 
 use crate::store::conformance::conformance;
 

@@ -1,0 +1,84 @@
+//! A server between store and Keycloak that answers some requests itself, badly, and passes the others on.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// What it does with a request, by its first line.
+type Rule = Box<dyn Fn(&str) -> Option<u16> + Send + Sync>;
+
+pub(super) struct Faults {
+    pub address: SocketAddr,
+    rule: Arc<Mutex<Rule>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Faults {
+    pub(super) async fn start(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_| None)));
+        let shared = rule.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (rule, server) = (shared.clone(), server.clone());
+                tokio::spawn(async move { drop(pass(client, &server, &rule).await) });
+            }
+        });
+        Self { address, rule, task }
+    }
+
+    /// From now on requests for which this says a status get it as their answer.
+    pub(super) fn answer(&self, rule: impl Fn(&str) -> Option<u16> + Send + Sync + 'static) {
+        *self.rule.lock().unwrap() = Box::new(rule);
+    }
+}
+
+impl Drop for Faults {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// One request a connection.
+async fn pass(mut client: TcpStream, server: &str, rule: &Mutex<Rule>) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    let head = loop {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+        if let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+    };
+    let text = String::from_utf8_lossy(&request[..head]).into_owned();
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    while request.len() < head + length.unwrap_or(0) {
+        client.read_buf(&mut request).await?;
+    }
+    let fault = rule.lock().unwrap()(text.lines().next().unwrap_or_default());
+    if let Some(status) = fault {
+        let body = r#"{"error":"unknown_error"}"#;
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        return client.write_all(answer.as_bytes()).await;
+    }
+    let mut server = TcpStream::connect(server).await?;
+    let (first, rest) = request.split_at(text.find("\r\n").unwrap_or(0));
+    server.write_all(first).await?;
+    server.write_all(b"\r\nConnection: close").await?;
+    server.write_all(rest).await?;
+    tokio::io::copy(&mut server, &mut client).await?;
+    Ok(())
+}
