@@ -4,6 +4,7 @@ use keyreeve::api::{KeyState, Namespace, Role, Tenant, User};
 use serde_json::{Value, json};
 
 use super::{
+    browser::Person,
     hand::{Hand, part},
     start,
 };
@@ -86,6 +87,43 @@ async fn a_user_of_a_bundle_logs_in_with_the_password_of_its_secret() {
         hand.login("ada", "another horse battery").is_some()
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_user_did_at_a_login_stays_done() {
+    let (space, operator, hand) = start("kc-done").await;
+    bundle(&space, &hand).await;
+    space.make_secret("bob", &[("password", PASSWORD.as_bytes())]).await;
+    let bob = json!({
+        "requiredActions": ["UpdateProfile"],
+        "password": {"secretKeyRef": {"name": "bob"}, "temporary": true},
+    });
+    space.in_acme::<User>("bob", bob).await;
+    space.well::<User>("bob").await;
+    let (own, name) = ("his own choice of words", "Chosen");
+    let bob = Person { username: "bob", password: PASSWORD, new_password: own, last_name: name };
+    let mut shown = bob.logs_in(&hand.realm);
+    shown.sort_unstable();
+    assert_eq!(shown, ["another password", "login", "profile"]);
+
+    // A change of something else, a resync, and another operator: all leave it so.
+    space.change::<User>("bob", json!({"claims": {"department": "stock"}})).await;
+    space.well::<User>("bob").await;
+    space.look_again::<User>("bob").await;
+    operator.stop().await;
+    let _operator = super::operator(&space);
+    space.look_again::<User>("bob").await;
+    let there = hand.user("bob");
+    assert!(there["attributes"]["keyreeve.claims"][0].as_str().unwrap().contains("stock"));
+    assert_eq!((&there["requiredActions"], &there["lastName"]), (&json!([]), &json!(name)));
+    assert!(hand.login("bob", PASSWORD).is_none());
+    assert_eq!(Person { password: own, ..bob }.logs_in(&hand.realm), ["login"]);
+    // Asked for anew, it is to be done once more; what was asked before is not.
+    space.change::<User>("bob", json!({"requiredActions": []})).await;
+    space.well::<User>("bob").await;
+    space.change::<User>("bob", json!({"requiredActions": ["UpdateProfile"]})).await;
+    space.well::<User>("bob").await;
+    assert_eq!(Person { password: own, ..bob }.logs_in(&hand.realm), ["login", "profile"]);
 }
 
 #[tokio::test]

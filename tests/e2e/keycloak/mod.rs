@@ -1,6 +1,7 @@
 //! The operator on a real Keycloak (dev/with-keycloak.sh): people log in at once.
 
 mod adoption;
+mod browser;
 mod hand;
 mod login;
 
