@@ -5,6 +5,8 @@ use clap::{Parser, Subcommand};
 mod crds;
 mod docs;
 mod jwks;
+mod leader;
+mod operate;
 mod run;
 mod store;
 mod uninstall;

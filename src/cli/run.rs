@@ -3,17 +3,21 @@
 use std::{collections::BTreeSet, net::SocketAddr, str::FromStr, sync::Arc};
 
 use clap::Args;
-use futures::{FutureExt, future};
+use futures::FutureExt;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{store as store_flags, webhook};
+use super::{
+    leader::{self, Candidacy},
+    operate::Operator,
+    store as store_flags, webhook,
+};
 use crate::{
     admission,
     api::Duration,
-    controller::{self, Options, StartError, SystemClock},
-    store,
+    controller::{self, Options, StartError},
+    leadership::Term,
     telemetry::{self, Health, LogFormat, Metrics},
 };
 
@@ -97,6 +101,9 @@ pub struct Run {
         help_heading = "Cluster"
     )]
     default_profile: Option<ProfileName>,
+
+    #[command(flatten)]
+    leader: leader::Flags,
 
     #[command(flatten)]
     webhook: webhook::Flags,
@@ -194,6 +201,7 @@ impl Run {
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| operator_namespace.clone());
         let webhook = self.webhook.listen(&operator_namespace).await?;
+        let candidacy = self.leader.candidacy(&operator_namespace)?;
         let asked = ask_cluster(
             &client,
             &self.watch_namespace,
@@ -201,13 +209,10 @@ impl Run {
             self.owner_id,
             &operator_namespace,
             webhook.as_ref(),
+            candidacy.as_ref(),
         );
         let owner = tokio::select! {
             owner = asked => owner.map_err(|error| error.to_string())?,
-            () = stop.clone() => return Ok(()),
-        };
-        let store = tokio::select! {
-            store = self.store.open(&url) => store?,
             () = stop.clone() => return Ok(()),
         };
         let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
@@ -234,39 +239,11 @@ impl Run {
             max_concurrent_reconciles: self.max_concurrent_reconciles,
             webhook,
         };
-        operate(client, store, options, metrics, health, stop).await;
-        Ok(())
-    }
-}
-
-/// Runs the operator until it is told to stop, or loses the store. Then it must not write to it, nor
-/// say in status what the other operator says; nor does it end, because it would be started again, and take the
-/// store back.
-async fn operate(
-    client: Client,
-    store: Arc<dyn store::Store>,
-    options: Options,
-    metrics: Arc<Metrics>,
-    health: Health,
-    stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
-) {
-    let lost = {
-        let (store, health) = (store.clone(), health.clone());
-        async move {
-            store.taken_over().await;
-            tracing::error!("{}", store::Error::TakenOver);
-            health.set_store_lost();
-        }
-    };
-    let lost = lost.boxed().shared();
-    let ended = future::select(stop.clone(), lost.clone()).map(|_| ()).boxed().shared();
-    controller::run(client, store, options, Arc::new(SystemClock), metrics, health.clone(), ended)
-        .await;
-    if lost.now_or_never().is_some() {
-        tokio::select! {
-            () = stop => {}
-            // It is alive all the same.
-            () = health.beat() => {}
+        let operator = Operator { client, options, metrics, health, stop };
+        let open = async |term: &Term| self.store.open(&url, term).await;
+        match candidacy {
+            Some(candidacy) => Box::pin(operator.elected(candidacy, open)).await,
+            None => operator.alone(open).await,
         }
     }
 }
@@ -279,12 +256,16 @@ async fn ask_cluster(
     owner_id: Option<String>,
     operator_namespace: &str,
     webhook: Option<&admission::Options>,
+    candidacy: Option<&Candidacy>,
 ) -> Result<String, StartError> {
     let asked = async {
         controller::check_access(client, watch_namespaces).await?;
         controller::check_keystores(client, keystore_namespace).await?;
         if let Some(webhook) = webhook {
             controller::check_webhook(client, webhook).await?;
+        }
+        if let Some(candidacy) = candidacy {
+            controller::check_lease(client, &candidacy.place).await?;
         }
         match owner_id {
             Some(owner) => Ok(owner),

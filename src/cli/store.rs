@@ -5,6 +5,7 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 use backon::{ExponentialBuilder, Retryable};
 use clap::Args;
 
+use crate::leadership::Term;
 use crate::store::{
     self, Credentials, OpenError, Source, Store, StoreUrl,
     keycloak::{self, KeycloakStore},
@@ -61,7 +62,11 @@ impl Flags {
     }
 
     /// Opens the store, and waits for a while if it is away.
-    pub(super) async fn open(&self, url: &StoreUrl) -> Result<Arc<dyn Store>, String> {
+    pub(super) async fn open(
+        &self,
+        url: &StoreUrl,
+        term: &Term,
+    ) -> Result<Arc<dyn Store>, OpenError> {
         let credentials = Credentials {
             username: source(self.store_username_file.as_ref(), "KEYREEVE_STORE_USERNAME"),
             password: source(self.store_password_file.as_ref(), "KEYREEVE_STORE_PASSWORD"),
@@ -71,25 +76,28 @@ impl Flags {
             .with_max_delay(Duration::from_secs(5))
             .with_total_delay(Some(PATIENCE))
             .without_max_times();
-        (|| self.open_once(url, &credentials))
+        (|| self.open_once(url, &credentials, term))
             .retry(backoff)
             .when(|error| matches!(error, OpenError::Away { .. }))
             .notify(|error, _| tracing::warn!("{error}"))
             .await
-            .map_err(|error| error.to_string())
     }
 
     async fn open_once(
         &self,
         url: &StoreUrl,
         credentials: &Credentials,
+        term: &Term,
     ) -> Result<Arc<dyn Store>, OpenError> {
-        let StoreUrl::Keycloak(address) = url else { return store::open(url, credentials).await };
+        let StoreUrl::Keycloak(address) = url else {
+            return store::open_for(url, credentials, term).await;
+        };
         let ca_file = self.store_ca_file.clone();
         let options = keycloak::Options {
             ca_file: ca_file.filter(|path| !path.as_os_str().is_empty()),
             allow_http: self.store_allow_http,
             concurrency: self.store_max_requests,
+            term: term.clone(),
             ..keycloak::Options::new(address.clone(), credentials.clone())
         };
         Ok(Arc::new(KeycloakStore::open(&options).await?))

@@ -51,6 +51,22 @@ impl<K: Resource<DynamicType = ()> + Clone + Debug + 'static> Cache<K> {
         }
     }
 
+    /// All objects, also those that cannot be read.
+    #[must_use]
+    pub fn ids(&self) -> Vec<ObjectId> {
+        let objects = self.shards.iter().flat_map(Store::state);
+        let id = |object: Arc<Guarded<K>>| {
+            ObjectId::new(object.namespace().unwrap_or_default(), object.name_any())
+        };
+        objects.map(id).collect()
+    }
+
+    /// What reads the shards, in their order.
+    #[must_use]
+    pub fn readers(&self) -> &[Store<Guarded<K>>] {
+        &self.shards
+    }
+
     /// Waits until every shard was filled once.
     pub async fn filled(&self) {
         for shard in &self.shards {

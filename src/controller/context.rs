@@ -23,6 +23,7 @@ use crate::{
     admission,
     api::StoreReference,
     keystore::Keystores,
+    leadership::Term,
     store::{Kind as StoreKind, Mark, Store},
     telemetry::Metrics,
 };
@@ -57,6 +58,7 @@ pub struct Options {
 /// What every reconcile has at hand.
 pub struct Context {
     pub(super) client: Client,
+    pub(super) term: Term,
     pub(super) store: Arc<dyn Store>,
     pub(super) keystores: Arc<Keystores>,
     pub(super) view: Arc<View>,

@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt::Debug,
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use futures::{StreamExt, TryStreamExt};
@@ -58,34 +58,40 @@ pub trait Linked:
     }
 }
 
-/// The queues of the controllers: by kind, and by namespace where each has its own.
+/// The queues of the controllers: by kind, and by namespace where each has its own. While no controller
+/// runs, because another operator leads, there are none, and nobody is woken.
 #[derive(Clone, Default)]
 pub struct Queues {
-    senders: HashMap<(Kind, Option<String>), UnboundedSender<ObjectId>>,
+    senders: Arc<RwLock<Senders>>,
     metrics: Arc<Metrics>,
 }
+
+type Senders = HashMap<(Kind, Option<String>), UnboundedSender<ObjectId>>;
 
 impl Queues {
     /// No queues yet; what is added is counted in `metrics`.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { senders: HashMap::new(), metrics }
+        Self { senders: Arc::default(), metrics }
     }
 
     /// Adds the queue of a kind, in one namespace or in all.
-    pub fn add(
-        &mut self,
-        kind: Kind,
-        namespace: Option<String>,
-        sender: UnboundedSender<ObjectId>,
-    ) {
-        self.senders.insert((kind, namespace), sender);
+    pub fn add(&self, kind: Kind, namespace: Option<String>, sender: UnboundedSender<ObjectId>) {
+        // Nothing panics while it is held.
+        let mut senders = self.senders.write().unwrap_or_else(PoisonError::into_inner);
+        senders.insert((kind, namespace), sender);
+    }
+
+    /// Removes all queues: the controllers end.
+    pub fn clear(&self) {
+        self.senders.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Queues an object for a reconcile, if its kind has a controller.
     pub fn wake(&self, kind: Kind, id: &ObjectId) {
         let own = (kind, Some(id.namespace.clone()));
-        if let Some(sender) = self.senders.get(&own).or_else(|| self.senders.get(&(kind, None))) {
+        let senders = self.senders.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = senders.get(&own).or_else(|| senders.get(&(kind, None))) {
             self.metrics.queued(name(kind), &id.to_string());
             // An error means that the operator is stopping.
             let _ = sender.send(id.clone());

@@ -37,6 +37,7 @@ mod run;
 mod seats;
 mod secret_names;
 mod snapshot;
+mod standby;
 mod start;
 mod store_watch;
 mod surroundings;
@@ -48,4 +49,7 @@ mod view;
 pub use clock::{Clock, SystemClock};
 pub use context::Options;
 pub use run::run;
-pub use start::{StartError, check_access, check_keystores, check_webhook, owner_id, root_cause};
+pub use standby::Standby;
+pub use start::{
+    StartError, check_access, check_keystores, check_lease, check_webhook, owner_id, root_cause,
+};

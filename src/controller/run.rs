@@ -1,15 +1,13 @@
-//! Runs the operator: informers fill the caches, then the controllers start.
+//! Reconciles: starts the controllers over the caches, for as long as this operator leads.
 
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
-use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
-    core::PartialObjectMeta,
     runtime::{
         controller::{Action, Config, Error as ApplierError, applier},
-        reflector::{ObjectRef, Store as CacheReader, store::Writer},
+        reflector::{ObjectRef, Store as CacheReader},
     },
 };
 use tokio::{
@@ -18,30 +16,25 @@ use tokio::{
 };
 
 use super::{
-    backoff::Backoff,
-    cache::Guarded,
+    cache::{Cache, Guarded},
     clock::Clock,
     context::{Context, Options, Turns},
     driver::{self, Controlled},
     events::Events,
-    index::ObjectId,
-    informer::{Informer, Linked, Queues, name},
-    keystores, labels,
-    own_writes::OwnWrites,
-    password_secrets,
+    index::{Kind, ObjectId},
+    informer::name,
+    keystores,
     passwords::Passwords,
     returning::Returning,
     seats::Recounts,
-    start::scopes,
+    standby::Standby,
     store_watch,
     throttle::Throttle,
-    view::{View, Writers},
 };
 use crate::{
-    admission::{Seen, Webhook},
-    api::validation,
     keystore::Keystores,
-    store::Store,
+    leadership::{self, Term},
+    store::{Led, Store},
     telemetry::{Health, Measured, Metrics},
 };
 
@@ -49,7 +42,10 @@ use crate::{
 /// than the 30 s after which Kubernetes kills it.
 const LAST_WORK: Duration = Duration::from_secs(20);
 
-/// Runs the operator until `stop` is done; reconciles that are under way are finished.
+/// How long what is under way may take when the term has ended: all that it asks for is refused.
+const LAST_REFUSALS: Duration = Duration::from_secs(2);
+
+/// Runs the operator until `stop` is done; reconciles that are under way are finished. It is the only one.
 ///
 /// The clock is injected: tests turn it, the binary passes [`super::SystemClock`].
 pub async fn run(
@@ -59,193 +55,123 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     health: Health,
-    stop: impl Future<Output = ()> + Clone + Send + 'static,
+    stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
 ) {
-    let shards: Vec<Option<String>> = if options.watch_namespaces.is_empty() {
-        vec![None]
-    } else {
-        options.watch_namespaces.iter().cloned().map(Some).collect()
-    };
-    let (view, writers) = View::new(&options, shards.len());
-    let view = Arc::new(view);
-
-    let mut queues = Queues::new(metrics.clone());
-    let tenants = sources(&mut queues, &shards, &writers.tenants);
-    let profiles = sources(&mut queues, &shards, &writers.profiles);
-    let namespaces = sources(&mut queues, &shards, &writers.namespaces);
-    let roles = sources(&mut queues, &shards, &writers.roles);
-    let users = sources(&mut queues, &shards, &writers.users);
-    let backoff = Arc::new(Backoff::default());
-    let own_writes = Arc::new(OwnWrites::default());
-    let informer = Informer {
-        view: view.clone(),
-        queues: queues.clone(),
-        backoff: backoff.clone(),
-        own_writes: own_writes.clone(),
-    };
-
-    let mut background = JoinSet::new();
-    follow(&mut background, &informer, &client, &options, writers);
-    let labels_known = if options.watch_namespaces.is_empty() {
-        let (known, labels_known) = tokio::sync::oneshot::channel();
-        background.spawn(labels::watch(client.clone(), informer.clone(), known));
-        labels_known.map(|_| ()).left_future()
-    } else {
-        futures::future::ready(()).right_future()
-    };
-    let all_keystores = Arc::new(Keystores::new(client.clone(), &options.keystore_namespace));
-    background.spawn(keystores::watch(
-        Api::namespaced(client.clone(), &options.keystore_namespace),
-        all_keystores.clone(),
-        informer.clone(),
-    ));
-    background.spawn(health.clone().beat());
-    let mut controllers = JoinSet::new();
-    let seen = Seen::default();
-    if let Some(webhook) = webhook(&options, &client, &clock, &metrics, &health, &seen) {
-        controllers.spawn(webhook.run(stop.clone()));
-    }
-
-    let prepared = tokio::task::spawn_blocking(validation::warm_up);
-    let filled = async {
-        view.filled().await;
-        labels_known.await;
-        // An error means that the operator is stopping.
-        let _ = prepared.await;
-    };
+    let mut standby = Standby::start(client, options, clock, metrics, health, stop.clone());
     tokio::select! {
-        () = filled => {}
+        () = standby.filled() => {}
         () = stop.clone() => return,
     }
-    // It is set once.
-    let _ = seen.set(view.clone());
-    health.set_ready();
-    tracing::info!(
-        owner = options.owner,
-        store = store.kind(),
-        keystores = options.keystore_namespace,
-        "the caches are filled; reconciling"
-    );
+    standby.lead(store, &Term::unlimited(), stop).await;
+    standby.end().await;
+}
 
-    let turns = Turns::new(options.max_concurrent_reconciles);
-    let passwords =
-        Passwords::new(client.clone(), &options.operator_namespace, &options.secrets_namespaces);
-    let context = Arc::new(Context {
-        events: Events::new(client.clone()),
-        passwords,
-        queues,
-        recounts: Recounts::default(),
-        returning: Returning::of(&view),
-        client,
-        store: Arc::new(Measured::new(store, metrics.clone())),
-        keystores: all_keystores,
-        view,
-        clock,
-        options,
-        metrics,
-        backoff,
-        throttle: Throttle::default(),
-        own_writes,
-        turns,
-    });
-    background.spawn(store_watch::run(context.clone()));
-    start(&mut controllers, &context, tenants, &stop);
-    start(&mut controllers, &context, profiles, &stop);
-    start(&mut controllers, &context, namespaces, &stop);
-    start(&mut controllers, &context, roles, &stop);
-    start(&mut controllers, &context, users, &stop);
-    let ended = async { while controllers.join_next().await.is_some() {} };
-    tokio::select! {
-        () = ended => tracing::info!("stopped: every reconcile that was under way has ended"),
-        () = stop.then(|()| tokio::time::sleep(LAST_WORK)) => {
-            tracing::warn!("stopped: a reconcile was still under way; the next start goes on with it");
+impl Standby {
+    /// Reconciles until `stop` is done or the term has ended; what is under way is finished, or refused.
+    pub async fn lead(
+        &self,
+        store: Arc<dyn Store>,
+        term: &Term,
+        stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
+    ) {
+        tracing::info!(
+            owner = self.options.owner,
+            store = store.kind(),
+            keystores = self.options.keystore_namespace,
+            "the caches are filled; reconciling"
+        );
+        let ended = {
+            let term = term.clone();
+            async move { term.ended().await }.boxed().shared()
+        };
+        let stop = futures::future::select(stop, ended).map(|_| ()).boxed().shared();
+        let context = Arc::new(self.context(store, term));
+        let mut background = JoinSet::new();
+        background.spawn(keystores::watch(
+            Api::namespaced(context.client.clone(), &self.options.keystore_namespace),
+            context.keystores.clone(),
+            self.informer.clone(),
+        ));
+        background.spawn(store_watch::run(context.clone()));
+        let (mut controllers, view, shards) = (JoinSet::new(), &self.informer.view, &self.shards);
+        start(&mut controllers, &context, shards, &view.tenants, &stop);
+        start(&mut controllers, &context, shards, &view.profiles, &stop);
+        start(&mut controllers, &context, shards, &view.namespaces, &stop);
+        start(&mut controllers, &context, shards, &view.roles, &stop);
+        start(&mut controllers, &context, shards, &view.users, &stop);
+        let all_ended = async { while controllers.join_next().await.is_some() {} };
+        let late = async {
+            stop.await;
+            let patience = if term.is_held() { LAST_WORK } else { LAST_REFUSALS };
+            tokio::time::sleep(patience).await;
+        };
+        tokio::select! {
+            () = all_ended => tracing::info!("stopped: every reconcile that was under way has ended"),
+            () = late => {
+                tracing::warn!("stopped: a reconcile was still under way; the next start goes on with it");
+            }
+        }
+        self.informer.queues.clear();
+        for kind in KINDS {
+            self.metrics.stops(name(kind));
+        }
+    }
+
+    /// What the reconciles of a term have at hand: nothing in it writes once the term has ended.
+    fn context(&self, store: Arc<dyn Store>, term: &Term) -> Context {
+        let (options, metrics) = (self.options.clone(), self.metrics.clone());
+        let client = leadership::during(&self.client, term);
+        let informer = self.informer.clone();
+        // Of another term.
+        informer.backoff.forget_all();
+        informer.own_writes.forget_all();
+        let store = Measured::new(store, metrics.clone());
+        Context {
+            events: Events::new(client.clone()),
+            passwords: Passwords::new(
+                client.clone(),
+                &options.operator_namespace,
+                &options.secrets_namespaces,
+            ),
+            queues: informer.queues,
+            recounts: Recounts::default(),
+            returning: Returning::of(&informer.view),
+            store: Arc::new(Led::new(Arc::new(store), term.clone())),
+            keystores: Arc::new(Keystores::new(client.clone(), &options.keystore_namespace)),
+            term: term.clone(),
+            client,
+            view: informer.view,
+            clock: self.clock.clone(),
+            turns: Turns::new(options.max_concurrent_reconciles),
+            options,
+            metrics,
+            backoff: informer.backoff,
+            throttle: Throttle::default(),
+            own_writes: informer.own_writes,
         }
     }
 }
 
-/// Follows the objects of all kinds, and the Secrets that may hold passwords.
-fn follow(
-    background: &mut JoinSet<()>,
-    informer: &Informer,
-    client: &Client,
-    options: &Options,
-    writers: Writers,
-) {
-    let spaces = &options.watch_namespaces;
-    inform(background, informer, client, spaces, writers.tenants);
-    inform(background, informer, client, spaces, writers.profiles);
-    inform(background, informer, client, spaces, writers.namespaces);
-    inform(background, informer, client, spaces, writers.roles);
-    inform(background, informer, client, spaces, writers.users);
-    let of_passwords = Some(&options.secrets_namespaces).filter(|listed| !listed.is_empty());
-    let listed = of_passwords.unwrap_or(spaces);
-    let secrets: Vec<Api<PartialObjectMeta<Secret>>> = scopes(client, listed);
-    for (index, api) in secrets.into_iter().enumerate() {
-        // There is one of all namespaces where none are listed.
-        let scope = listed.get(index).cloned();
-        background.spawn(password_secrets::watch(api, scope, informer.clone()));
-    }
-}
+/// The kinds that have controllers.
+const KINDS: [Kind; 5] =
+    [Kind::Tenant, Kind::TenantProfile, Kind::Namespace, Kind::Role, Kind::User];
 
-/// The webhook, if it shall answer. What others say it tells once it is `seen`.
-fn webhook(
-    options: &Options,
-    client: &Client,
-    clock: &Arc<dyn Clock>,
-    metrics: &Arc<Metrics>,
-    health: &Health,
-    seen: &Seen,
-) -> Option<Webhook> {
-    let options = options.webhook.clone()?;
-    health.needs_webhook();
-    let clock = clock.clone();
-    Some(Webhook {
-        options,
-        client: client.clone(),
-        now: Arc::new(move || clock.now()),
-        seen: seen.clone(),
-        metrics: metrics.clone(),
-        health: health.clone(),
-    })
-}
-
-/// What a controller works from: a cache, and the queue that wakes it.
-type Source<K> = (CacheReader<Guarded<K>>, UnboundedReceiver<ObjectId>);
-
-/// The sources of one kind's controllers, one a shard.
-fn sources<K: Controlled>(
-    queues: &mut Queues,
-    shards: &[Option<String>],
-    writers: &[Writer<Guarded<K>>],
-) -> Vec<Source<K>> {
-    let source = |(shard, writer): (&Option<String>, &Writer<Guarded<K>>)| {
-        let (sender, receiver) = unbounded_channel();
-        queues.add(K::KIND, shard.clone(), sender);
-        (writer.as_reader(), receiver)
-    };
-    shards.iter().zip(writers).map(source).collect()
-}
-
+/// Starts the controllers of one kind, one a shard, with all of its objects to look at.
 fn start<K: Controlled>(
     controllers: &mut JoinSet<()>,
     context: &Arc<Context>,
-    sources: Vec<Source<K>>,
+    shards: &[Option<String>],
+    cache: &Cache<K>,
     stop: &(impl Future<Output = ()> + Clone + Send + 'static),
 ) {
-    for (reader, queue) in sources {
-        controllers.spawn(control::<K>(context.clone(), reader, queue, stop.clone()));
+    for (shard, reader) in shards.iter().zip(cache.readers()) {
+        let (sender, queue) = unbounded_channel();
+        context.queues.add(K::KIND, shard.clone(), sender);
+        controllers.spawn(control::<K>(context.clone(), reader.clone(), queue, stop.clone()));
     }
-}
-
-fn inform<K: Linked>(
-    background: &mut JoinSet<()>,
-    informer: &Informer,
-    client: &Client,
-    namespaces: &[String],
-    writers: Vec<Writer<Guarded<K>>>,
-) {
-    for (api, writer) in scopes(client, namespaces).into_iter().zip(writers) {
-        background.spawn(informer.clone().run::<K>(api, writer));
+    // What changes from now on wakes by itself, whether it comes before this or after.
+    for id in cache.ids() {
+        context.queues.wake(K::KIND, &id);
     }
 }
 

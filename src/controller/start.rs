@@ -17,6 +17,7 @@ use super::cache::Guarded;
 use crate::{
     admission,
     api::{GROUP, Namespace, Role, Tenant, TenantProfile, User},
+    leadership::Place,
 };
 
 /// The operator cannot start.
@@ -122,6 +123,17 @@ pub async fn check_webhook(
         for verb in ["get", "patch"] {
             check_right_to(client, None, configuration, verb).await?;
         }
+    }
+    Ok(())
+}
+
+/// Checks that the operator can stand for election by this Lease.
+pub async fn check_lease(client: &Client, place: &Place) -> Result<(), StartError> {
+    const GROUP: &str = "coordination.k8s.io";
+    let namespace = Some(&place.namespace);
+    check_right(client, namespace, GROUP, "leases", "create").await?;
+    for verb in ["get", "update", "watch"] {
+        check_right_to(client, namespace, (GROUP, "leases", Some(&place.name)), verb).await?;
     }
     Ok(())
 }

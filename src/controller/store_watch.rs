@@ -22,7 +22,7 @@ pub async fn run(context: Arc<Context>) {
     loop {
         ticks.tick().await;
         let why = match context.store.observe(&nothing).await {
-            Err(Error::Unavailable(why) | Error::Broken(why)) => Some(why),
+            Err(Error::Unavailable(why) | Error::Broken(why)) if context.term.is_held() => Some(why),
             _ => None,
         };
         match why {

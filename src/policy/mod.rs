@@ -9,6 +9,7 @@ pub mod claims;
 mod class;
 pub mod composites;
 pub mod effective;
+pub mod election;
 pub mod email;
 pub mod fingerprint;
 pub mod grant;

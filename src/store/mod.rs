@@ -19,6 +19,7 @@ pub(crate) mod conformance;
 mod credentials;
 mod error;
 pub mod keycloak;
+mod led;
 mod model;
 pub mod sql;
 pub(crate) mod tried;
@@ -26,6 +27,7 @@ mod url;
 
 pub use credentials::{Credentials, Source};
 pub use error::{Error, OpenError, Unique};
+pub use led::Led;
 
 pub use model::{
     Key, NamespaceState, NewPassword, Record, RoleName, RoleState, SigningKey, State, TenantState,
@@ -33,6 +35,7 @@ pub use model::{
 };
 pub use url::StoreUrl;
 
+use crate::leadership::Term;
 use crate::policy::{Support, password::Argon2Cost};
 pub use crate::policy::{
     claim::{Kind, Mark},
@@ -110,13 +113,25 @@ pub struct Census {
 
 /// Opens the store that a URL names; what needs no credentials looks at none.
 pub async fn open(url: &StoreUrl, credentials: &Credentials) -> Result<Arc<dyn Store>, OpenError> {
+    open_for(url, credentials, &Term::unlimited()).await
+}
+
+/// The same for whoever leads for a term.
+pub async fn open_for(
+    url: &StoreUrl,
+    credentials: &Credentials,
+    term: &Term,
+) -> Result<Arc<dyn Store>, OpenError> {
     match url {
         StoreUrl::Sqlite(path) => Ok(Arc::new(sql::SqlStore::open_sqlite(path).await?)),
         StoreUrl::Postgres(address) => {
-            Ok(Arc::new(sql::SqlStore::open_postgres(address, credentials).await?))
+            Ok(Arc::new(sql::SqlStore::open_postgres_for(address, credentials, term).await?))
         }
         StoreUrl::Keycloak(address) => {
-            let options = keycloak::Options::new(address.clone(), credentials.clone());
+            let options = keycloak::Options {
+                term: term.clone(),
+                ..keycloak::Options::new(address.clone(), credentials.clone())
+            };
             Ok(Arc::new(keycloak::KeycloakStore::open(&options).await?))
         }
     }

@@ -73,6 +73,11 @@ struct ByStoreOperation {
     operation: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByLease {
+    name: String,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// Everything that is measured.
@@ -94,6 +99,7 @@ pub struct Metrics {
     waiting: Mutex<HashMap<(&'static str, String), Instant>>,
     store_calls: Family<ByStoreCall, Counter>,
     store_time: Histograms<ByStoreOperation>,
+    leads: Family<ByLease, Gauge>,
 }
 
 impl Default for Metrics {
@@ -118,6 +124,7 @@ impl Default for Metrics {
             waiting: Mutex::default(),
             store_calls: Family::default(),
             store_time: Family::new_with_constructor(buckets),
+            leads: Family::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -185,6 +192,11 @@ impl Default for Metrics {
             Unit::Seconds,
             metrics.store_time.clone(),
         );
+        registry.register(
+            "leader_election_master_status",
+            "Whether this operator leads, by the name of the lease",
+            metrics.leads.clone(),
+        );
         metrics
     }
 }
@@ -215,6 +227,19 @@ impl Metrics {
         {
             self.reconciles.get_or_create(&ByResult { controller, result }).inc_by(0);
         }
+    }
+
+    /// A controller ends: what it has not come to waits no longer.
+    pub fn stops(&self, controller: &'static str) {
+        if let Ok(mut waiting) = self.waiting.lock() {
+            waiting.retain(|(of, _), _| *of != controller);
+        }
+        self.depth.get_or_create(&ByQueue { name: controller, controller }).set(0);
+    }
+
+    /// Whether this operator leads, by the lease of this name; the metric is client-go's.
+    pub fn leads(&self, lease: &str, leads: bool) {
+        self.leads.get_or_create(&ByLease { name: lease.into() }).set(leads.into());
     }
 
     /// An object was queued.
@@ -312,8 +337,10 @@ mod tests {
         metrics.queued("tenant", "a/gone");
         metrics.dropped("tenant", "a/gone");
         metrics.store_call("sqlite", "apply", "created", Duration::from_millis(1));
+        metrics.leads("keyreeve", true);
         let text = metrics.encode();
         for line in [
+            "leader_election_master_status{name=\"keyreeve\"} 1",
             "controller_runtime_reconcile_total{controller=\"tenant\",result=\"success\"} 1",
             "controller_runtime_reconcile_time_seconds_bucket{le=\"0.01\",controller=\"tenant\"} 1",
             "controller_runtime_reconcile_errors_total{controller=\"tenant\"} 0",

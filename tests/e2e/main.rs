@@ -27,6 +27,7 @@ mod deletion;
 mod drift;
 mod examples;
 mod gitops;
+mod high_availability;
 mod image;
 mod jwks;
 mod keycloak;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::store::Credentials;
+use crate::{leadership::Term, store::Credentials};
 
 /// As many requests are under way at a time, unless it is said otherwise.
 pub const CONCURRENCY: usize = 8;
@@ -29,6 +29,8 @@ pub struct Options {
     pub allow_http: bool,
     /// How many requests may be under way at a time.
     pub concurrency: usize,
+    /// For how long: Keycloak cannot tell a leader of the past from that of today, so each request goes by this.
+    pub term: Term,
 }
 
 impl Address {
@@ -65,7 +67,14 @@ impl Options {
     /// The store at this address, with no more said of it.
     #[must_use]
     pub fn new(address: Address, credentials: Credentials) -> Self {
-        Self { address, credentials, ca_file: None, allow_http: false, concurrency: CONCURRENCY }
+        Self {
+            address,
+            credentials,
+            ca_file: None,
+            allow_http: false,
+            concurrency: CONCURRENCY,
+            term: Term::unlimited(),
+        }
     }
 
     pub(super) fn base_url(&self) -> String {

@@ -17,12 +17,13 @@ use super::{
     token::{Token, Tokens},
     transport::{Call, NoAnswer, Raw, Transport},
 };
-use crate::store::attempts::Attempts;
+use crate::{leadership::Term, store::attempts::Attempts};
 
 /// What stays as it is in a segment of a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// How long an answer may take: less than a leader's lease, because Keycloak cannot fence.
+/// How long an answer may take: less than a leader's lease, because Keycloak cannot fence. What is under way when
+/// the leader's term ends is given up then, five seconds before another one can lead.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Making and deleting a realm take seconds, and longer beside others.
 const TIMEOUT_OF_REALMS: Duration = Duration::from_mins(1);
@@ -43,6 +44,7 @@ pub(super) struct Server {
     /// Keycloak makes one realm at a time; waiting here leaves the places to others.
     realm_creation: Mutex<()>,
     requests: Requests,
+    term: Term,
 }
 
 /// How many requests were answered well, but for those for a token.
@@ -72,6 +74,7 @@ impl Server {
             attempts: Attempts::default(),
             realm_creation: Mutex::default(),
             requests: Requests::default(),
+            term: options.term.clone(),
         })
     }
 
@@ -174,7 +177,12 @@ impl Server {
                     answer => Ok((token, answer)),
                 }
             };
-            let failure = match self.attempts.make(attempt, Failure::is_away).await {
+            let attempt = self.attempts.make(attempt, Failure::is_away);
+            let attempt =
+                self.term.during(attempt).await.unwrap_or_else(|ended| {
+                    Err(Failure::Away(self.base.clone(), ended.to_string()))
+                });
+            let failure = match attempt {
                 Ok((_, Ok(body))) => return Ok(body),
                 Ok((token, Err(Failure::Unauthorized(_)))) if !renewed => {
                     // The token was revoked, or the secret changed.

@@ -15,6 +15,8 @@ const OPERATOR: &str = "system:serviceaccount:keyreeve-system:keyreeve";
 /// Remembers where the log was, so that what comes after can be counted.
 pub struct Audit {
     user: String,
+    /// With which token; any if it is none.
+    credential: Option<String>,
     /// Where it is counted; everywhere if it is none.
     namespace: Option<String>,
     from: u64,
@@ -38,7 +40,13 @@ impl Audit {
         let from =
             File::open(setting("KEYREEVE_TEST_AUDIT_LOG")).unwrap().metadata().unwrap().len();
         let began = Timestamp::now();
-        Self { user: user.into(), namespace: namespace.map(Into::into), from, began }
+        let namespace = namespace.map(Into::into);
+        Self { user: user.into(), credential: None, namespace, from, began }
+    }
+
+    /// Counts from now on what this user does with one of its tokens, by the token's id.
+    pub fn of_credential(user: &str, credential: &str) -> Self {
+        Self { credential: Some(credential.into()), ..Self::of(user, None) }
     }
 
     /// The writes since then, as "verb resource/subresource name"; what is only asked or tried is none.
@@ -67,6 +75,10 @@ impl Audit {
             let (verb, object) = (entry["verb"].as_str().unwrap_or_default(), &entry["objectRef"]);
             if entry["stage"] == "ResponseComplete"
                 && entry["user"]["username"] == self.user.as_str()
+                && self.credential.as_ref().is_none_or(|credential| {
+                    entry["user"]["extra"]["authentication.kubernetes.io/credential-id"][0]
+                        == credential.as_str()
+                })
                 && ["create", "update", "patch", "delete", "deletecollection"].contains(&verb)
                 && self.namespace.as_ref().is_none_or(|own| object["namespace"] == own.as_str())
                 && is_counted(entry["responseStatus"]["code"].as_u64().unwrap_or_default())

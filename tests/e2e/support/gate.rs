@@ -14,8 +14,17 @@ use tokio::{
 pub struct Gate {
     /// `HOST:PORT`.
     pub address: String,
-    is_open: Arc<watch::Sender<bool>>,
+    state: Arc<watch::Sender<State>>,
     task: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct State {
+    is_closed: bool,
+    /// How many connections there have been.
+    count: u64,
+    /// The first of them that get something through.
+    first: u64,
 }
 
 impl Gate {
@@ -23,35 +32,48 @@ impl Gate {
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let is_open = Arc::new(watch::Sender::new(true));
-        let (open, server) = (is_open.clone(), server.to_owned());
+        let state = Arc::new(watch::Sender::new(State::default()));
+        let (connections, server) = (state.clone(), server.to_owned());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (open, server) = (open.clone(), server.clone());
+                let (state, server) = (connections.clone(), server.clone());
+                let number = state.borrow().count;
+                state.send_modify(|state| state.count += 1);
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(&server).await else { return };
-                    pass(client, server, &open).await;
+                    pass(client, server, &state, number).await;
                 });
             }
         });
-        Self { address, is_open, task }
+        Self { address, state, task }
     }
 
     /// From now on nothing gets through.
     pub fn close(&self) {
-        self.is_open.send_replace(false);
+        self.state.send_modify(|state| state.is_closed = true);
+    }
+
+    /// The connections that there are die silently: nothing gets through them ever again, and nobody is told.
+    /// New ones are as good as any.
+    pub fn freeze(&self) {
+        self.state.send_modify(|state| state.first = state.count);
     }
 
     /// Lets everything through again.
     pub fn open(&self) {
-        self.is_open.send_replace(true);
+        self.state.send_modify(|state| state.is_closed = false);
     }
 }
 
-async fn pass(mut client: TcpStream, mut server: TcpStream, is_open: &watch::Sender<bool>) {
+async fn pass(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    state: &watch::Sender<State>,
+    number: u64,
+) {
     let ((mut asks, mut hears), (mut answers, mut is_asked)) = (client.split(), server.split());
-    let there = one_way(&mut asks, &mut is_asked, is_open.subscribe());
-    let back = one_way(&mut answers, &mut hears, is_open.subscribe());
+    let there = one_way(&mut asks, &mut is_asked, state.subscribe(), number);
+    let back = one_way(&mut answers, &mut hears, state.subscribe(), number);
     tokio::select! {
         () = there => {
             // Who asked has gone. The server still has time to do what it was asked for.
@@ -65,11 +87,13 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, is_open: &watch::Sen
 async fn one_way(
     from: &mut (impl AsyncReadExt + Unpin),
     to: &mut (impl AsyncWriteExt + Unpin),
-    mut is_open: watch::Receiver<bool>,
+    mut state: watch::Receiver<State>,
+    number: u64,
 ) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes).await {
-        let opened = is_open.wait_for(|is_open| *is_open).await.is_ok();
+        let opened =
+            state.wait_for(|state| !state.is_closed && number >= state.first).await.is_ok();
         if !opened || to.write_all(&bytes[..length]).await.is_err() {
             return;
         }

@@ -75,8 +75,33 @@ impl Operator {
         Self::spawn_as(space, &space.operator_kubeconfig, wrapper, &all)
     }
 
+    /// Starts one of several with these flags alone: with a log of its own, and more in its environment.
+    pub fn start_apart(
+        space: &Space,
+        name: &str,
+        kubeconfig: &Path,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
+        let log = space.folder().join(format!("{name}.log"));
+        let mut all = ["--log-level", "info,keyreeve=debug", "--log-format", "text"].to_vec();
+        all.extend(arguments);
+        let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+        Self::spawn_with(space, (log, kubeconfig), environment, &[], &all)
+    }
+
     fn spawn_as(space: &Space, kubeconfig: &Path, wrapper: &[&str], arguments: &[String]) -> Self {
         let log = space.folder().join("operator.log");
+        Self::spawn_with(space, (log, kubeconfig), &[], wrapper, arguments)
+    }
+
+    fn spawn_with(
+        space: &Space,
+        (log, kubeconfig): (PathBuf, &Path),
+        environment: &[(&str, &str)],
+        wrapper: &[&str],
+        arguments: &[String],
+    ) -> Self {
         let file = File::options().create(true).append(true).open(&log).unwrap();
         let from = file.metadata().unwrap().len().try_into().unwrap();
         let command = [wrapper, &[env!("CARGO_BIN_EXE_keyreeve")]].concat();
@@ -89,6 +114,7 @@ impl Operator {
             .env("POD_NAMESPACE", "keyreeve-system")
             // Tenants of different tests have the same names.
             .env("KEYREEVE_KEYSTORE_NAMESPACE", &space.namespace)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(file)

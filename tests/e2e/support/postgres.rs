@@ -55,6 +55,11 @@ impl Postgres {
         ]
     }
 
+    /// `HOST:PORT`.
+    pub fn address(&self) -> &str {
+        self.server.address()
+    }
+
     /// Ends it in order, as an administrator does.
     pub fn stop(&self) {
         self.server.stop();

@@ -15,7 +15,7 @@ pub struct Release {
     pub name: String,
     /// As whom its operator comes to the control plane.
     pub kubeconfig: PathBuf,
-    namespace: String,
+    pub namespace: String,
 }
 
 impl Release {

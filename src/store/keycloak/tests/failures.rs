@@ -5,10 +5,10 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -18,6 +18,7 @@ use tokio::{
 
 use super::hand::{credentials, variable};
 use crate::{
+    leadership::Term,
     policy::{Class, Reason},
     store::{
         Error, Expected, Key, OpenError, Source, Store,
@@ -195,4 +196,38 @@ async fn a_secret_that_changed_is_read_anew() {
     assert!(error.to_string().contains("client id and secret"), "{error}");
     std::fs::write(file.path(), &secret).unwrap();
     assert_eq!(store.observe(&key).await.unwrap(), None);
+}
+
+/// Keycloak takes every request, however late: so none is sent once another operator may lead.
+#[tokio::test]
+async fn once_the_term_has_ended_nothing_is_asked() {
+    let term = Term::since(Instant::now());
+    let nothing = || http(404, "", "{}");
+    let options = Options { term: term.clone(), ..answering(vec![nothing(), nothing()]).await };
+    let store = KeycloakStore::open(&options).await.unwrap();
+    let key = Key::Tenant { tenant: "acme".into() };
+    assert_eq!(store.observe(&key).await.unwrap(), None);
+
+    // What is under way when it ends is given up.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = Address::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let silent = Options { address: silent, ..options };
+    let server = super::super::server::Server::new(&silent).unwrap();
+    let asked = async {
+        let failure = server.read("/acme").await.unwrap_err();
+        assert!(failure.to_string().contains("does not lead any more"), "{failure}");
+    };
+    let ended = async {
+        let (_connection, _) = listener.accept().await.unwrap();
+        term.end();
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = asked => {}
+        () = ended => {}
+    }
+    let error = store.observe(&key).await.unwrap_err();
+    assert!(error.to_string().contains("does not lead any more"), "{error}");
+    assert!(server.read("/acme").await.is_err());
+    assert!(listener.accept().now_or_never().is_none(), "nothing was sent");
 }

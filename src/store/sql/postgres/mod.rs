@@ -34,8 +34,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a statement waits for a lock that another session holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long PostgreSQL keeps a transaction of which it hears nothing.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long PostgreSQL keeps a transaction of which it hears nothing: less than a leader's lease, so that the next
+/// leader does not wait for one that was stopped in the middle.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection lives: then another one is made, by the credentials of that day.
 const LIFETIME: Duration = Duration::from_mins(30);
 /// How long a returned connection may take to show that it lives.

@@ -8,9 +8,10 @@ use tokio::sync::Mutex;
 use super::{
     ACQUIRE_TIMEOUT, Address, IDLE_TIMEOUT, LOCK_TIMEOUT, Login, PostgresServer, STATEMENT_TIMEOUT,
     errors::{explain, is_login, is_passing},
-    fence::Fence,
+    fence::{Fence, Whose},
     pool,
 };
+use crate::leadership::{Ended, Term};
 use crate::store::{
     Credentials, Error, OpenError,
     sql::{
@@ -35,6 +36,15 @@ impl SqlStore {
         address: &Address,
         credentials: &Credentials,
     ) -> Result<Self, OpenError> {
+        Self::open_postgres_for(address, credentials, &Term::unlimited()).await
+    }
+
+    /// The same for whoever leads for a term: one that does not lead any more takes it over from nobody.
+    pub async fn open_postgres_for(
+        address: &Address,
+        credentials: &Credentials,
+        term: &Term,
+    ) -> Result<Self, OpenError> {
         let login = Login {
             options: limited(address.options(), STATEMENT_TIMEOUT, LOCK_TIMEOUT),
             credentials: credentials.clone(),
@@ -50,7 +60,7 @@ impl SqlStore {
             };
             prepare(address, &mut conn, &STEPS).await?;
             let id = store_id(&mut conn).await.map_err(|error| failed(address, &error))?;
-            let fence = take_over(address, &mut conn).await?;
+            let fence = take_over(address, &mut conn, term).await?;
             // Nothing hangs on how it ends.
             let _ = conn.close().await;
             Ok((id, fence))
@@ -130,18 +140,40 @@ async fn store_id(conn: &mut PgConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar(identity::SELECT).fetch_one(conn).await
 }
 
-/// Takes the store over from whoever wrote to it before.
-async fn take_over(address: &Address, conn: &mut PgConnection) -> Result<Fence, OpenError> {
+/// Takes the store over from whoever wrote to it before, unless somebody else leads since.
+async fn take_over(
+    address: &Address,
+    conn: &mut PgConnection,
+    term: &Term,
+) -> Result<Fence, OpenError> {
+    if term.is_limited() {
+        let read = with_transaction(address, conn, async |tx| Fence::read(tx).await).await?;
+        term.confirm().await.map_err(|ended| not_leading(address, ended))?;
+        let from = Whose::Only(read.as_deref());
+        return with_transaction(address, conn, async |tx| Fence::raise(tx, from).await).await;
+    }
+    with_transaction(address, conn, async |tx| Fence::raise(tx, Whose::Anybody).await).await
+}
+
+async fn with_transaction<T>(
+    address: &Address,
+    conn: &mut PgConnection,
+    work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error>,
+) -> Result<T, OpenError> {
     let tx = conn.begin().await.map_err(|error| failed(address, &error))?;
     let mut tx = Tx::postgres(tx, false);
-    let raised = async {
-        let fence = Fence::raise(&mut tx).await?;
+    let done = async {
+        let done = work(&mut tx).await?;
         tx.commit().await?;
-        Ok(fence)
+        Ok(done)
     };
-    raised.await.map_err(|error: Error| {
+    done.await.map_err(|error: Error| {
         away(address, Explained::new(error.to_string(), "It will be tried again."))
     })
+}
+
+fn not_leading(address: &Address, ended: Ended) -> OpenError {
+    away(address, Explained::new(ended.to_string(), "It is opened when this one leads again."))
 }
 
 fn failed(address: &Address, error: &sqlx::Error) -> OpenError {

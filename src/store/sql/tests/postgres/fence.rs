@@ -1,14 +1,15 @@
 //! Two operators on one store: the later one has it, and the earlier one writes no more.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 
 use super::Database;
 use crate::{
+    leadership::Term,
     policy::Class,
     store::{
-        Applied, Deleted, Error, Expected, Store,
+        Applied, Deleted, Error, Expected, OpenError, Store,
         conformance::samples::{self, desired},
     },
 };
@@ -82,4 +83,43 @@ async fn taking_over_waits_for_what_is_being_written() {
     let late = old.apply(&acme, &Expected::Marked(acme.mark.clone())).await;
     assert!(matches!(late, Err(Error::TakenOver)), "{late:?}");
     drop(changed);
+}
+
+/// Where one of several leads, it takes the store from whoever led before, and from nobody who has led since.
+#[tokio::test]
+async fn a_leader_that_was_stopped_while_it_opened_the_store_does_not_take_it_from_the_next_one() {
+    let database = Database::new().await;
+    let (first, second) = (Term::since(Instant::now()), Term::since(Instant::now()));
+    let opening = database.open_for(&first);
+    let mut opening = std::pin::pin!(opening);
+    // It has read the epoch, and wants to be sure that it leads.
+    tokio::select! {
+        () = first.asked() => {}
+        _ = &mut opening => panic!("it is not sure yet"),
+    }
+    let renewed = Instant::now();
+    let new = async {
+        let (opened, ()) = tokio::join!(database.open_for(&second), async {
+            second.asked().await;
+            second.renew(Instant::now()).unwrap();
+        });
+        opened.unwrap()
+    };
+    let new = new.await;
+    let acme = desired(samples::tenant("acme"));
+    new.apply(&acme, &Expected::Absent).await.unwrap();
+
+    // The renewal that it waited for was sent before the other one led; the answer comes only now.
+    first.renew(renewed).unwrap();
+    let error = opening.await.err().unwrap();
+    assert!(matches!(error, OpenError::Away { .. }), "{error}");
+    let other = desired(samples::tenant("other"));
+    assert_eq!(new.apply(&other, &Expected::Absent).await.unwrap(), Applied::Created);
+    assert!(new.taken_over().now_or_never().is_none());
+
+    // One that no longer leads does not even try.
+    first.end();
+    let error = database.open_for(&first).await.err().unwrap().to_string();
+    assert!(error.contains("does not lead any more"), "{error}");
+    assert_eq!(new.delete(&other.state.key(), &other.mark).await.unwrap(), Deleted::Removed);
 }

@@ -19,8 +19,9 @@ use tokio::sync::Mutex;
 
 use self::server::Server;
 use super::{Hand, Sql};
+use crate::leadership::Term;
 use crate::store::{
-    Credentials, Source,
+    Credentials, OpenError, Source,
     conformance::conformance,
     sql::{
         SqlStore,
@@ -81,6 +82,10 @@ impl Database {
 
     pub(super) async fn open(&self) -> SqlStore {
         SqlStore::open_postgres(&self.address(), &self.credentials()).await.unwrap()
+    }
+
+    pub(super) async fn open_for(&self, term: &Term) -> Result<SqlStore, OpenError> {
+        SqlStore::open_postgres_for(&self.address(), &self.credentials(), term).await
     }
 
     /// Those of the operator's role.

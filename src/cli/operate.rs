@@ -1,0 +1,141 @@
+//! What `keyreeve run` does once it has started: it reconciles, alone or when it leads, until it is told to stop or
+//! loses the store.
+
+use std::sync::Arc;
+
+use futures::{
+    FutureExt,
+    future::{self, BoxFuture, Shared},
+};
+use kube::Client;
+
+use super::leader::Candidacy;
+use crate::{
+    controller::{self, Options, Standby, SystemClock},
+    leadership::{Election, Term},
+    store::{self, OpenError, Store},
+    telemetry::{Health, Metrics},
+};
+
+/// Done when the process is told to stop.
+pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
+
+/// What an operator works with, beside the store.
+pub(super) struct Operator {
+    pub(super) client: Client,
+    pub(super) options: Options,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) health: Health,
+    pub(super) stop: Stop,
+}
+
+impl Operator {
+    /// Works as the only operator until it is told to stop, or loses the store. Then it must not write to it, nor
+    /// say in status what the other operator says; nor does it end, because it would be started again, and take the
+    /// store back.
+    ///
+    /// # Errors
+    /// A sentence about a store that cannot be opened.
+    pub(super) async fn alone(
+        self,
+        open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
+    ) -> Result<(), String> {
+        let Self { client, options, metrics, health, stop } = self;
+        let term = Term::unlimited();
+        let store = tokio::select! {
+            store = open(&term) => store.map_err(|error| error.to_string())?,
+            () = stop.clone() => return Ok(()),
+        };
+        let lost = lost(&store, &term, &health);
+        let ended = either(&stop, &lost);
+        let clock = Arc::new(SystemClock);
+        controller::run(client, store, options, clock, metrics, health.clone(), ended).await;
+        if lost.now_or_never().is_some() {
+            tokio::select! {
+                () = stop => {}
+                // It is alive all the same.
+                () = health.beat() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Stands by until it is told to stop, and works when it leads. The store is opened then, and not before: that
+    /// takes it over.
+    ///
+    /// # Errors
+    /// A sentence about a store that cannot be used as it is.
+    pub(super) async fn elected(
+        self,
+        candidacy: Candidacy,
+        open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
+    ) -> Result<(), String> {
+        let Self { client, options, metrics, health, stop } = self;
+        let (clock, stopped) = (Arc::new(SystemClock), stop.clone());
+        let mut standby = Standby::start(
+            client.clone(),
+            options,
+            clock,
+            metrics.clone(),
+            health.clone(),
+            stopped,
+        );
+        tokio::select! {
+            () = standby.filled() => {}
+            () = stop.clone() => return Ok(()),
+        }
+        let Candidacy { place, identity } = candidacy;
+        tracing::info!(
+            lease = format!("{}/{}", place.namespace, place.name),
+            identity,
+            "the caches are filled; standing by"
+        );
+        let election = Election::new(client, &place, identity, metrics);
+        let end = election
+            .run(stop.clone(), async |term| {
+                let opened = tokio::select! {
+                    opened = open(&term) => opened,
+                    () = term.ended() => return Ok(()),
+                    () = stop.clone() => return Ok(()),
+                };
+                let store = match opened {
+                    Ok(store) => store,
+                    // It may be this machine that is cut off: another replica tries.
+                    Err(error @ OpenError::Away { .. }) => {
+                        tracing::warn!("{error}");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error.to_string()),
+                };
+                let lost = lost(&store, &term, &health);
+                standby.lead(store, &term, either(&stop, &lost)).await;
+                if lost.now_or_never().is_some() {
+                    // It keeps the lease: the next replica would only take the store back.
+                    stop.clone().await;
+                }
+                Ok(())
+            })
+            .await;
+        standby.end().await;
+        end
+    }
+}
+
+/// Done when another operator has taken the store over although this one leads, or is alone.
+fn lost(store: &Arc<dyn Store>, term: &Term, health: &Health) -> Stop {
+    let (store, term, health) = (store.clone(), term.clone(), health.clone());
+    let lost = async move {
+        store.taken_over().await;
+        if !term.is_held() {
+            // By the replica that leads now, as it should be.
+            return future::pending().await;
+        }
+        tracing::error!("{}", store::Error::TakenOver);
+        health.set_store_lost();
+    };
+    lost.boxed().shared()
+}
+
+fn either(one: &Stop, other: &Stop) -> Stop {
+    future::select(one.clone(), other.clone()).map(|_| ()).boxed().shared()
+}

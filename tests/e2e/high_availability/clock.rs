@@ -1,0 +1,58 @@
+//! A replica whose clock is off by a minute.
+
+use std::time::{Duration, Instant};
+
+use super::{TAKEOVER, apart, install, renewed_for};
+use crate::support::{Space, run};
+
+/// By this faketime turns the clock of a process, and nothing but the clock.
+fn turned(by: &str) -> Vec<(String, String)> {
+    let library = run("faketime", &["-f", "+0", "printenv", "LD_PRELOAD"]);
+    [
+        ("LD_PRELOAD", library.trim()),
+        ("FAKETIME", by),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .to_vec()
+}
+
+#[tokio::test]
+async fn a_leader_whose_clock_is_a_minute_slow_is_left_alone_until_it_dies() {
+    clock_is_off("slow", "-60s", -60).await;
+}
+
+#[tokio::test]
+async fn a_leader_whose_clock_is_a_minute_fast_is_left_alone_until_it_dies() {
+    clock_is_off("fast", "+60s", 60).await;
+}
+
+async fn clock_is_off(name: &str, by: &str, seconds: i64) {
+    let space = Space::new(name).await;
+    let release = install(&space);
+    let environment = turned(by);
+    let environment: Vec<_> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let off = apart(&space, &release, "off", None, &environment).await;
+    off.comes_to_lead().await;
+    let right = apart(&space, &release, "right", None, &[]).await;
+    right.is_ready().await;
+
+    let (holder, transitions, renewed) = space.lease(&release).await;
+    assert!(holder.starts_with("off_"), "{holder}");
+    let difference = renewed.duration_since(jiff::Timestamp::now()).as_secs();
+    assert!((difference - seconds).abs() < 20, "its clock is not off: {difference} s");
+    // Longer than a lease lasts.
+    let after = renewed_for(&space, &release, Duration::from_secs(17)).await;
+    assert_eq!(after, transitions, "it was not left alone");
+    assert!(off.leads() && !right.leads());
+
+    off.operator.kill();
+    let killed = Instant::now();
+    right.comes_to_lead().await;
+    let took = killed.elapsed();
+    println!("the clock is {by} off: another one leads after {took:.2?}");
+    assert!(took < TAKEOVER, "{took:?}");
+    assert!(took > Duration::from_secs(10), "the lease is to be waited for: {took:?}");
+}
