@@ -86,6 +86,7 @@ tools_helm_4
 tools_crds
 tools_gitops
 tools_postgres
+tools_faketime
 tools_podman
 tools_keycloak
 rm -rf "$KEYCLOAK"

@@ -306,7 +306,8 @@ has_java_17() {
 
 # --- faketime ---------------------------------------------------------------------------------
 
-# tools_faketime: turns the clock of one process; the demo cannot wait until a key takes over.
+# tools_faketime: turns the clock of one process; the demo cannot wait until a key takes over, and tests have
+# a leader whose clock is off.
 tools_faketime() {
   if ! command -v faketime >/dev/null; then
     install_packages faketime "a few seconds" faketime

@@ -61,6 +61,7 @@ tools_helm_4
 tools_crds
 tools_gitops
 tools_postgres
+tools_faketime
 
 rm -rf "$DIR" # of an earlier process with the same number
 mkdir -p "$DIR/scratch"

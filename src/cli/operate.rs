@@ -7,11 +7,10 @@ use futures::{
     FutureExt,
     future::{self, BoxFuture, Shared},
 };
-use kube::Client;
 
 use super::leader::Candidacy;
 use crate::{
-    controller::{self, Options, Standby, SystemClock},
+    controller::{self, Clients, Options, Standby, SystemClock},
     leadership::{Election, Term},
     store::{self, OpenError, Store},
     telemetry::{Health, Metrics},
@@ -22,7 +21,7 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// What an operator works with, beside the store.
 pub(super) struct Operator {
-    pub(super) client: Client,
+    pub(super) clients: Clients,
     pub(super) options: Options,
     pub(super) metrics: Arc<Metrics>,
     pub(super) health: Health,
@@ -40,7 +39,7 @@ impl Operator {
         self,
         open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
     ) -> Result<(), String> {
-        let Self { client, options, metrics, health, stop } = self;
+        let Self { clients, options, metrics, health, stop } = self;
         let term = Term::unlimited();
         let store = tokio::select! {
             store = open(&term) => store.map_err(|error| error.to_string())?,
@@ -49,7 +48,7 @@ impl Operator {
         let lost = lost(&store, &term, &health);
         let ended = either(&stop, &lost);
         let clock = Arc::new(SystemClock);
-        controller::run(client, store, options, clock, metrics, health.clone(), ended).await;
+        controller::run(clients, store, options, clock, metrics, health.clone(), ended).await;
         if lost.now_or_never().is_some() {
             tokio::select! {
                 () = stop => {}
@@ -70,10 +69,10 @@ impl Operator {
         candidacy: Candidacy,
         open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
     ) -> Result<(), String> {
-        let Self { client, options, metrics, health, stop } = self;
+        let Self { clients, options, metrics, health, stop } = self;
         let (clock, stopped) = (Arc::new(SystemClock), stop.clone());
         let mut standby = Standby::start(
-            client.clone(),
+            clients.clone(),
             options,
             clock,
             metrics.clone(),
@@ -90,7 +89,7 @@ impl Operator {
             identity,
             "the caches are filled; standing by"
         );
-        let election = Election::new(client, &place, identity, metrics);
+        let election = Election::new(clients.asking, &place, identity, metrics);
         let end = election
             .run(stop.clone(), async |term| {
                 let opened = tokio::select! {

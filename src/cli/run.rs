@@ -16,7 +16,7 @@ use super::{
 use crate::{
     admission,
     api::Duration,
-    controller::{self, Options, StartError},
+    controller::{self, Clients, Options, StartError},
     leadership::Term,
     telemetry::{self, Health, LogFormat, Metrics},
 };
@@ -24,8 +24,11 @@ use crate::{
 /// How long the API server may take to answer before the operator gives up starting.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// How long the API server may keep silent on a connection: longer than a watch lasts.
-const ANSWER: std::time::Duration = std::time::Duration::from_mins(1);
+/// How long the API server may take for an answer, and a connection be idle.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How long it may keep silent on a watch: longer than that lasts.
+const SILENCE: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// Run the operator until it is told to stop.
 ///
@@ -190,12 +193,19 @@ impl Run {
         // No answer is an answer: a connection that died silently must not hold a reconcile for ever.
         config.read_timeout = Some(ANSWER);
         config.write_timeout = Some(ANSWER);
+        // From the request on, not from the answer before it.
+        config.reset_reader_on_write = true;
         let operator_namespace = self
             .operator_namespace
             .filter(|name| !name.is_empty())
             .unwrap_or_else(|| config.default_namespace.clone());
-        let client = Client::try_from(config)
-            .map_err(|error| format!("the cluster's configuration cannot be used: {error}"))?;
+        let mut watching = config.clone();
+        watching.read_timeout = Some(SILENCE);
+        let client = |config| {
+            Client::try_from(config)
+                .map_err(|error| format!("the cluster's configuration cannot be used: {error}"))
+        };
+        let clients = Clients { asking: client(config)?, watching: client(watching)? };
         let keystore_namespace = self
             .keystore_namespace
             .filter(|name| !name.is_empty())
@@ -203,7 +213,7 @@ impl Run {
         let webhook = self.webhook.listen(&operator_namespace).await?;
         let candidacy = self.leader.candidacy(&operator_namespace)?;
         let asked = ask_cluster(
-            &client,
+            &clients.asking,
             &self.watch_namespace,
             &keystore_namespace,
             self.owner_id,
@@ -239,7 +249,7 @@ impl Run {
             max_concurrent_reconciles: self.max_concurrent_reconciles,
             webhook,
         };
-        let operator = Operator { client, options, metrics, health, stop };
+        let operator = Operator { clients, options, metrics, health, stop };
         let open = async |term: &Term| self.store.open(&url, term).await;
         match candidacy {
             Some(candidacy) => Box::pin(operator.elected(candidacy, open)).await,

@@ -33,8 +33,8 @@ use super::{
 use crate::{api::FINALIZER, telemetry::Metrics};
 
 /// A watch is begun anew at least this often, in seconds: one that died silently
-/// is noticed within a minute.
-pub const WATCH_TIMEOUT: u32 = 50;
+/// is noticed 5 s after that, which leaves time for what it missed to be done within a minute.
+pub const WATCH_TIMEOUT: u32 = 45;
 
 /// A kind that is watched.
 pub trait Linked:

@@ -49,7 +49,7 @@ mod view;
 pub use clock::{Clock, SystemClock};
 pub use context::Options;
 pub use run::run;
-pub use standby::Standby;
+pub use standby::{Clients, Standby};
 pub use start::{
     StartError, check_access, check_keystores, check_lease, check_webhook, owner_id, root_cause,
 };

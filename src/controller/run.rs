@@ -4,7 +4,7 @@ use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::{
-    Api, Client,
+    Api,
     runtime::{
         controller::{Action, Config, Error as ApplierError, applier},
         reflector::{ObjectRef, Store as CacheReader},
@@ -27,7 +27,7 @@ use super::{
     passwords::Passwords,
     returning::Returning,
     seats::Recounts,
-    standby::Standby,
+    standby::{Clients, Standby},
     store_watch,
     throttle::Throttle,
 };
@@ -49,7 +49,7 @@ const LAST_REFUSALS: Duration = Duration::from_secs(2);
 ///
 /// The clock is injected: tests turn it, the binary passes [`super::SystemClock`].
 pub async fn run(
-    client: Client,
+    clients: impl Into<Clients>,
     store: Arc<dyn Store>,
     options: Options,
     clock: Arc<dyn Clock>,
@@ -57,7 +57,7 @@ pub async fn run(
     health: Health,
     stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
 ) {
-    let mut standby = Standby::start(client, options, clock, metrics, health, stop.clone());
+    let mut standby = Standby::start(clients.into(), options, clock, metrics, health, stop.clone());
     tokio::select! {
         () = standby.filled() => {}
         () = stop.clone() => return,
@@ -88,7 +88,7 @@ impl Standby {
         let context = Arc::new(self.context(store, term));
         let mut background = JoinSet::new();
         background.spawn(keystores::watch(
-            Api::namespaced(context.client.clone(), &self.options.keystore_namespace),
+            Api::namespaced(self.clients.watching.clone(), &self.options.keystore_namespace),
             context.keystores.clone(),
             self.informer.clone(),
         ));
@@ -120,7 +120,7 @@ impl Standby {
     /// What the reconciles of a term have at hand: nothing in it writes once the term has ended.
     fn context(&self, store: Arc<dyn Store>, term: &Term) -> Context {
         let (options, metrics) = (self.options.clone(), self.metrics.clone());
-        let client = leadership::during(&self.client, term);
+        let client = leadership::during(&self.clients.asking, term);
         let informer = self.informer.clone();
         // Of another term.
         informer.backoff.forget_all();

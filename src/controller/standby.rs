@@ -32,9 +32,24 @@ use crate::{
 /// How long what the webhook was asked may take when the operator is told to stop.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
+/// As whom the operator comes to the API server.
+#[derive(Clone)]
+pub struct Clients {
+    /// For what is answered at once.
+    pub asking: Client,
+    /// For watches, over which nothing may come for as long as they last.
+    pub watching: Client,
+}
+
+impl From<Client> for Clients {
+    fn from(client: Client) -> Self {
+        Self { asking: client.clone(), watching: client }
+    }
+}
+
 /// An operator with caches and a webhook, that reconciles when it leads.
 pub struct Standby {
-    pub(super) client: Client,
+    pub(super) clients: Clients,
     pub(super) options: Options,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -52,7 +67,7 @@ pub struct Standby {
 impl Standby {
     /// Starts the watches and the webhook, which answers until `stop` is done.
     pub fn start(
-        client: Client,
+        clients: Clients,
         options: Options,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
@@ -73,10 +88,10 @@ impl Standby {
         };
 
         let mut background = JoinSet::new();
-        follow(&mut background, &informer, &client, &options, writers);
+        follow(&mut background, &informer, &clients.watching, &options, writers);
         let labels_known = if options.watch_namespaces.is_empty() {
             let (known, labels_known) = tokio::sync::oneshot::channel();
-            background.spawn(labels::watch(client.clone(), informer.clone(), known));
+            background.spawn(labels::watch(clients.watching.clone(), informer.clone(), known));
             labels_known.map(|_| ()).left_future()
         } else {
             futures::future::ready(()).right_future()
@@ -89,7 +104,7 @@ impl Standby {
             let _ = warmed_up.await;
         };
         let mut standby = Self {
-            client,
+            clients,
             options,
             clock,
             metrics,
@@ -130,7 +145,7 @@ impl Standby {
         Some(Webhook {
             options,
             // Also of one that does not lead: it writes only on condition that nobody else has.
-            client: self.client.clone(),
+            client: self.clients.asking.clone(),
             now: Arc::new(move || clock.now()),
             seen: self.seen.clone(),
             metrics: self.metrics.clone(),

@@ -45,7 +45,7 @@ mod tests {
 
     use super::*;
 
-    /// An API server that has one ConfigMap, and counts what it is asked.
+    /// An API server that has one object, and counts what it is asked.
     fn server() -> (Client, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();

@@ -159,6 +159,9 @@ mod tests {
 
     use super::*;
 
+    /// Just before the end of a term.
+    const NEAR_ITS_END: Duration = Duration::from_millis(9_920);
+
     /// A term whose last renewal is so long ago.
     fn term_of(age: Duration) -> Term {
         Term::since(Instant::now().checked_sub(age).unwrap())
@@ -176,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_term_ends_by_itself_and_what_is_under_way_with_it() {
-        let term = term_of(RENEW_DEADLINE - Duration::from_millis(80));
+        let term = term_of(NEAR_ITS_END);
         assert_eq!(term.check(), Ok(()));
         assert_eq!(term.during(pending::<()>()).await, Err(Ended));
         assert_eq!(term.check(), Err(Ended));
@@ -188,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_renewal_makes_it_longer() {
-        let term = term_of(RENEW_DEADLINE - Duration::from_millis(80));
+        let term = term_of(NEAR_ITS_END);
         let mut ended = Box::pin(term.ended());
         assert!(poll!(&mut ended).is_pending());
         term.renew(Instant::now()).unwrap();

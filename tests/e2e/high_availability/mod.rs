@@ -1,6 +1,7 @@
 //! Several replicas of which one leads, and an API server that is slow, silent or away.
 
 mod api_server;
+mod chart;
 mod clock;
 mod replicas;
 mod watches;

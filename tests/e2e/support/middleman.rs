@@ -54,8 +54,9 @@ impl Middleman {
         for user in &mut kubeconfig.auth_infos {
             user.auth_info = Some(AuthInfo::default());
         }
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default());
-        let client = Client::try_from(config.await.unwrap()).unwrap();
+        let options = KubeConfigOptions::default();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+        let client = Client::try_from(config).unwrap();
         let seen = Arc::new(Seen {
             client,
             delay: AtomicU64::new(0),
