@@ -5,7 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 
 if [ "${1-}" = --list ]; then
-  printf '%s\n' crds charts/keyreeve/files/crds charts/keyreeve/README.md docs/fields docs/reasons.md
+  printf '%s\n' crds charts/keyreeve/files/crds charts/keyreeve/README.md docs/fields docs/reasons.md \
+    docs/store-settings.md docs/metrics.md
   exit
 fi
 

@@ -85,6 +85,7 @@ tools_helm
 tools_helm_4
 tools_crds
 tools_gitops
+tools_promql
 tools_postgres
 tools_faketime
 tools_podman

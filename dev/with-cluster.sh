@@ -12,7 +12,7 @@
 #     KEYREEVE_TEST_DIR                      a scratch folder
 #     KEYREEVE_TEST_POSTGRES                 HOST:PORT of a PostgreSQL server, whose user `postgres` needs no password
 #     KEYREEVE_TEST_CRDS                     a folder with the CRDs of cert-manager and of the Prometheus operator
-#     PATH                                   with kubectl, helm and helm4 in front
+#     PATH                                   with kubectl, helm, helm4 and promql in front
 #
 # Tests of the Keycloak store need one beside it: put dev/with-keycloak.sh in front.
 
@@ -60,6 +60,7 @@ tools_helm
 tools_helm_4
 tools_crds
 tools_gitops
+tools_promql
 tools_postgres
 tools_faketime
 

@@ -7,7 +7,7 @@ use keyreeve::cli::Cli;
 
 fn main() -> ExitCode {
     match Cli::parse().execute() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(sentence) => {
             eprintln!("keyreeve: {sentence}");
             ExitCode::FAILURE

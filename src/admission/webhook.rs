@@ -80,7 +80,13 @@ impl Webhook {
         };
         let router = review::router(self.seen.clone(), self.metrics.clone());
         let (trusted, to_trust) = watch::channel(None);
-        let shown = Shown { serving, trusted, health: self.health.clone(), last: None };
+        let shown = Shown {
+            serving,
+            trusted,
+            health: self.health.clone(),
+            metrics: self.metrics.clone(),
+            last: None,
+        };
         tokio::select! {
             () = server::serve(listener, tls, router, stop) => {}
             () = self.keep_certificate(shown) => {}
@@ -154,6 +160,7 @@ struct Shown {
     serving: Arc<Serving>,
     trusted: watch::Sender<Option<String>>,
     health: Health,
+    metrics: Arc<Metrics>,
     last: Option<Current>,
 }
 
@@ -170,6 +177,7 @@ impl Shown {
             differs
         });
         self.health.webhook_is_served();
+        self.metrics.webhook.serves_until(registration::VALIDATE, current.life.until);
         self.last = Some(current);
     }
 }

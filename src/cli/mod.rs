@@ -1,9 +1,12 @@
 //! The command line: one file a command.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 mod crds;
 mod docs;
+mod doctor;
 mod jwks;
 mod leader;
 mod operate;
@@ -36,6 +39,7 @@ enum Command {
     Crds(crds::Crds),
     Jwks(jwks::Jwks),
     Uninstall(uninstall::Uninstall),
+    Doctor(doctor::Doctor),
     /// Write the parts of the documentation that come from the code.
     #[command(hide = true)]
     Docs(docs::Docs),
@@ -44,12 +48,13 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command that was given.
+    /// Runs the command that was given, and answers how the program ends.
     ///
     /// # Errors
     /// One sentence that says what went wrong, where, and what to do next.
-    pub fn execute(self) -> Result<(), String> {
+    pub fn execute(self) -> Result<ExitCode, String> {
         match self.command {
+            Command::Doctor(doctor) => return Ok(doctor.execute()),
             Command::Run(run) => run.execute(),
             Command::Crds(crds) => crds.execute(),
             Command::Jwks(jwks) => jwks.execute(),
@@ -60,6 +65,7 @@ impl Cli {
                 Ok(())
             }
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 

@@ -45,7 +45,7 @@ impl Operator {
             store = open(&term) => store.map_err(|error| error.to_string())?,
             () = stop.clone() => return Ok(()),
         };
-        let lost = lost(&store, &term, &health);
+        let lost = lost(&store, &term, &health, &metrics);
         let ended = either(&stop, &lost);
         let clock = Arc::new(SystemClock);
         controller::run(clients, store, options, clock, metrics, health.clone(), ended).await;
@@ -89,7 +89,7 @@ impl Operator {
             identity,
             "the caches are filled; standing by"
         );
-        let election = Election::new(clients.asking, &place, identity, metrics);
+        let election = Election::new(clients.asking, &place, identity, metrics.clone());
         let end = election
             .run(stop.clone(), async |term| {
                 let opened = tokio::select! {
@@ -106,7 +106,7 @@ impl Operator {
                     }
                     Err(error) => return Err(error.to_string()),
                 };
-                let lost = lost(&store, &term, &health);
+                let lost = lost(&store, &term, &health, &metrics);
                 standby.lead(store, &term, either(&stop, &lost)).await;
                 if lost.now_or_never().is_some() {
                     // It keeps the lease: the next replica would only take the store back.
@@ -121,8 +121,9 @@ impl Operator {
 }
 
 /// Done when another operator has taken the store over although this one leads, or is alone.
-fn lost(store: &Arc<dyn Store>, term: &Term, health: &Health) -> Stop {
-    let (store, term, health) = (store.clone(), term.clone(), health.clone());
+fn lost(store: &Arc<dyn Store>, term: &Term, health: &Health, metrics: &Arc<Metrics>) -> Stop {
+    let (store, term) = (store.clone(), term.clone());
+    let (health, metrics) = (health.clone(), metrics.clone());
     let lost = async move {
         store.taken_over().await;
         if !term.is_held() {
@@ -130,6 +131,7 @@ fn lost(store: &Arc<dyn Store>, term: &Term, health: &Health) -> Stop {
             return future::pending().await;
         }
         tracing::error!("{}", store::Error::TakenOver);
+        metrics.store.is_up(store.kind(), false);
         health.set_store_lost();
     };
     lost.boxed().shared()

@@ -51,14 +51,19 @@ impl<K: Resource<DynamicType = ()> + Clone + Debug + 'static> Cache<K> {
         }
     }
 
+    /// Calls this with each object, and with the metadata of one that cannot be read.
+    pub fn each_guarded(&self, mut call: impl FnMut(&Guarded<K>)) {
+        self.shards.iter().flat_map(Store::state).for_each(|object| call(&object));
+    }
+
     /// All objects, also those that cannot be read.
     #[must_use]
     pub fn ids(&self) -> Vec<ObjectId> {
-        let objects = self.shards.iter().flat_map(Store::state);
-        let id = |object: Arc<Guarded<K>>| {
-            ObjectId::new(object.namespace().unwrap_or_default(), object.name_any())
-        };
-        objects.map(id).collect()
+        let mut ids = Vec::new();
+        self.each_guarded(|object| {
+            ids.push(ObjectId::new(object.namespace().unwrap_or_default(), object.name_any()));
+        });
+        ids
     }
 
     /// What reads the shards, in their order.

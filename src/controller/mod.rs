@@ -8,6 +8,7 @@ mod administrators;
 mod api_error;
 mod backoff;
 mod cache;
+mod census;
 mod clock;
 mod conditions;
 mod context;
@@ -31,6 +32,7 @@ mod patch;
 mod profile;
 mod references;
 mod returning;
+mod rights;
 mod role;
 mod role_list;
 mod run;
@@ -48,6 +50,7 @@ mod view;
 
 pub use clock::{Clock, SystemClock};
 pub use context::Options;
+pub use rights::{Needs, Right};
 pub use run::run;
 pub use standby::{Clients, Standby};
 pub use start::{

@@ -85,6 +85,7 @@ impl Standby {
             async move { term.ended().await }.boxed().shared()
         };
         let stop = futures::future::select(stop, ended).map(|_| ()).boxed().shared();
+        let kind = store.kind();
         let context = Arc::new(self.context(store, term));
         let mut background = JoinSet::new();
         background.spawn(keystores::watch(
@@ -111,6 +112,8 @@ impl Standby {
                 tracing::warn!("stopped: a reconcile was still under way; the next start goes on with it");
             }
         }
+        drop(background);
+        self.metrics.store.is_left(kind);
         self.informer.queues.clear();
         for kind in KINDS {
             self.metrics.stops(name(kind));

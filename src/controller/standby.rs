@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::{
     backoff::Backoff,
     cache::Guarded,
+    census,
     clock::Clock,
     context::Options,
     informer::{Informer, Linked, Queues},
@@ -128,6 +129,8 @@ impl Standby {
         self.prepared.clone().await;
         // It is set once.
         let _ = self.seen.set(self.informer.view.clone());
+        let (counted, clock) = (self.informer.view.clone(), self.clock.clone());
+        self.metrics.objects_are_counted(move || census::objects(&counted, clock.now()));
         self.health.set_ready();
     }
 

@@ -22,9 +22,12 @@ pub async fn run(context: Arc<Context>) {
     loop {
         ticks.tick().await;
         let why = match context.store.observe(&nothing).await {
-            Err(Error::Unavailable(why) | Error::Broken(why)) if context.term.is_held() => Some(why),
+            Err(Error::Unavailable(why) | Error::Broken(why)) if context.term.is_held() => {
+                Some(why)
+            }
             _ => None,
         };
+        context.metrics.store.is_up(context.store.kind(), why.is_none());
         match why {
             Some(why) if was_there => {
                 tracing::warn!("the store cannot be reached: {why}");

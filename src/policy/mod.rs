@@ -15,12 +15,14 @@ pub mod fingerprint;
 pub mod grant;
 pub mod ledger;
 pub mod limits;
+pub mod next_rotation;
 pub mod own_rules;
 pub mod password;
 mod precis;
 mod reason;
 pub mod rotation;
 pub mod short_id;
+pub mod state;
 pub mod subscription;
 pub mod username;
 

@@ -21,6 +21,12 @@ macro_rules! reasons {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
 
+            /// The reason of this name, if it is one of ours.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
+            }
+
             /// When it is given and what to do.
             #[must_use]
             pub const fn explanation(self) -> &'static str {

@@ -9,15 +9,19 @@ use std::{
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 
-use super::webhook::WebhookMetrics;
+use super::{
+    objects::{Counted, Objects},
+    store_metrics::StoreMetrics,
+    webhook::WebhookMetrics,
+};
 use crate::policy::{Class, Problem};
 
 /// controller-runtime's buckets for the time of a reconcile, in seconds.
-const RECONCILE_BUCKETS: [f64; 40] = [
+pub(super) const RECONCILE_BUCKETS: [f64; 40] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9,
     1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 15.0, 20.0,
     25.0, 30.0, 40.0, 50.0, 60.0,
@@ -61,16 +65,8 @@ struct ByQueue {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByStoreCall {
-    store: &'static str,
-    operation: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByStoreOperation {
-    store: &'static str,
-    operation: &'static str,
+struct Build {
+    version: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,6 +80,9 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 pub struct Metrics {
     /// What the webhook counts.
     pub webhook: WebhookMetrics,
+    /// What is measured of the store.
+    pub store: StoreMetrics,
+    objects: Counted,
     registry: Registry,
     reconciles: Family<ByResult, Counter>,
     errors: Family<ByController, Counter>,
@@ -97,8 +96,6 @@ pub struct Metrics {
     work_time: Histograms<ByQueue>,
     most: Family<ByController, Gauge>,
     waiting: Mutex<HashMap<(&'static str, String), Instant>>,
-    store_calls: Family<ByStoreCall, Counter>,
-    store_time: Histograms<ByStoreOperation>,
     leads: Family<ByLease, Gauge>,
 }
 
@@ -109,6 +106,8 @@ impl Default for Metrics {
         let mut registry = Registry::default();
         let mut metrics = Self {
             webhook: WebhookMetrics::new(&mut registry),
+            store: StoreMetrics::new(&mut registry),
+            objects: Counted::default(),
             registry,
             reconciles: Family::default(),
             errors: Family::default(),
@@ -122,8 +121,6 @@ impl Default for Metrics {
             work_time: Family::new_with_constructor(queue_buckets),
             most: Family::default(),
             waiting: Mutex::default(),
-            store_calls: Family::default(),
-            store_time: Family::new_with_constructor(buckets),
             leads: Family::default(),
         };
         let registry = &mut metrics.registry;
@@ -182,21 +179,16 @@ impl Default for Metrics {
             metrics.problems.clone(),
         );
         registry.register(
-            "keyreeve_store_calls",
-            "Calls to the store by operation and outcome",
-            metrics.store_calls.clone(),
-        );
-        registry.register_with_unit(
-            "keyreeve_store_call_time",
-            "Time of a call to the store",
-            Unit::Seconds,
-            metrics.store_time.clone(),
+            "keyreeve_build",
+            "The version of the operator",
+            Info::new(Build { version: env!("CARGO_PKG_VERSION") }),
         );
         registry.register(
             "leader_election_master_status",
             "Whether this operator leads, by the name of the lease",
             metrics.leads.clone(),
         );
+        registry.register_collector(Box::new(metrics.objects.clone()));
         metrics
     }
 }
@@ -209,6 +201,11 @@ impl Metrics {
         // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+
+    /// How the objects are counted, whenever somebody scrapes. Only the first word counts.
+    pub fn objects_are_counted(&self, by: impl Fn() -> Objects + Send + Sync + 'static) {
+        self.objects.by(by);
     }
 
     /// A controller starts: what it counts is there from the beginning, as zero.
@@ -295,20 +292,6 @@ impl Metrics {
             self.retries.get_or_create(&ByQueue { name: controller, controller }).inc();
         }
     }
-
-    /// A call to the store ended.
-    pub fn store_call(
-        &self,
-        store: &'static str,
-        operation: &'static str,
-        outcome: &'static str,
-        time: Duration,
-    ) {
-        self.store_calls.get_or_create(&ByStoreCall { store, operation, outcome }).inc();
-        self.store_time
-            .get_or_create(&ByStoreOperation { store, operation })
-            .observe(time.as_secs_f64());
-    }
 }
 
 /// A reconcile that is under way, however it ends.
@@ -336,8 +319,9 @@ mod tests {
         drop(active);
         metrics.queued("tenant", "a/gone");
         metrics.dropped("tenant", "a/gone");
-        metrics.store_call("sqlite", "apply", "created", Duration::from_millis(1));
         metrics.leads("keyreeve", true);
+        metrics.store.called("sqlite", "apply", "created", Duration::from_millis(1));
+        metrics.store.is_up("sqlite", true);
         let text = metrics.encode();
         for line in [
             "leader_election_master_status{name=\"keyreeve\"} 1",
@@ -348,6 +332,8 @@ mod tests {
             "workqueue_adds_total{name=\"tenant\",controller=\"tenant\"} 3",
             "workqueue_depth{name=\"tenant\",controller=\"tenant\"} 0",
             "keyreeve_store_calls_total{store=\"sqlite\",operation=\"apply\",outcome=\"created\"} 1",
+            "keyreeve_store_up{store=\"sqlite\"} 1",
+            concat!("keyreeve_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.contains(line), "{line}\nnot in\n{text}");
         }

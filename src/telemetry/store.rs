@@ -36,7 +36,7 @@ impl Measured {
             Ok(value) => outcome(value),
             Err(error) => error.class().as_str(),
         };
-        self.metrics.store_call(self.store.kind(), operation, outcome, began.elapsed());
+        self.metrics.store.called(self.store.kind(), operation, outcome, began.elapsed());
         result
     }
 }

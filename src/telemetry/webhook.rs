@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -39,6 +40,8 @@ struct ByWebhook {
 pub struct WebhookMetrics {
     requests: Family<ByVerdict, Counter>,
     latency: Family<ByWebhook, Histogram, fn() -> Histogram>,
+    /// By webhook, so that it is not there where there is none.
+    expiry: Family<ByWebhook, Gauge>,
 }
 
 impl WebhookMetrics {
@@ -47,6 +50,7 @@ impl WebhookMetrics {
         let metrics = Self {
             requests: Family::default(),
             latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            expiry: Family::default(),
         };
         registry.register(
             "controller_runtime_webhook_requests",
@@ -59,7 +63,18 @@ impl WebhookMetrics {
             Unit::Seconds,
             metrics.latency.clone(),
         );
+        registry.register_with_unit(
+            "keyreeve_webhook_certificate_expiry_timestamp",
+            "When the certificate that the webhook serves ends, in seconds since 1970",
+            Unit::Seconds,
+            metrics.expiry.clone(),
+        );
         metrics
+    }
+
+    /// The webhook serves a certificate that ends then.
+    pub fn serves_until(&self, webhook: &'static str, end: Timestamp) {
+        self.expiry.get_or_create(&ByWebhook { webhook }).set(end.as_second());
     }
 
     /// A review was answered; what was none has no kind.
@@ -86,10 +101,12 @@ mod tests {
         let metrics = Metrics::default();
         let time = Duration::from_millis(7);
         metrics.webhook.answered("/validate", 200, "User", Verdict::refused, time);
+        metrics.webhook.serves_until("/validate", Timestamp::UNIX_EPOCH);
         let text = metrics.encode();
         for line in [
             "controller_runtime_webhook_requests_total{webhook=\"/validate\",code=\"200\",kind=\"User\",verdict=\"refused\"} 1",
             "controller_runtime_webhook_latency_seconds_bucket{le=\"0.01\",webhook=\"/validate\"} 1",
+            "keyreeve_webhook_certificate_expiry_timestamp_seconds{webhook=\"/validate\"} 0",
         ] {
             assert!(text.contains(line), "{line}\nnot in\n{text}");
         }

@@ -1,6 +1,7 @@
 //! `keyreeve docs`: the parts of the documentation that come from the code.
 
 mod fields;
+mod metrics;
 #[cfg(test)]
 mod pages_tests;
 mod patterns;
@@ -16,7 +17,7 @@ use crate::{api::schema, policy::Reason};
 /// Write the parts of the documentation that come from the code.
 #[derive(Debug, Args)]
 pub struct Docs {
-    /// Write into this folder, made if it is not there: reasons.md, store-settings.md, and in fields/ one file a kind.
+    /// Write into this folder, made if it is not there: reasons.md, store-settings.md, metrics.md, and in fields/ one file a kind.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
 
@@ -48,6 +49,7 @@ fn pages() -> Result<Vec<(String, String)>, String> {
     let mut pages = vec![
         ("reasons.md".to_owned(), reasons()),
         ("store-settings.md".to_owned(), store_settings::page()),
+        ("metrics.md".to_owned(), metrics::page()?),
     ];
     for crd in schema::crds().map_err(|error| error.to_string())? {
         let kind = crd.spec.names.kind.clone();

@@ -1,0 +1,250 @@
+//! What the objects say in status: of the store, and of themselves. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::line::{Check, Line, counted};
+use crate::{
+    api::Condition,
+    policy::{
+        Reason,
+        state::{State, why_not_ready},
+    },
+};
+
+/// How long the operator may take before it says anything of a new object.
+const UNSEEN: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long a deletion may take before it is said to hang.
+const DELETING: SignedDuration = SignedDuration::from_mins(10);
+
+/// So many objects are named of those of which the same is said.
+const NAMED: usize = 3;
+
+/// An object, as far as it is looked at.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub kind: &'static str,
+    /// Its namespace and name.
+    pub id: String,
+    pub conditions: Vec<Condition>,
+    pub created: Option<Timestamp>,
+    pub deleted: Option<Timestamp>,
+    /// The kind of store that has it.
+    pub store: Option<String>,
+}
+
+impl Object {
+    fn state(&self) -> State {
+        State::of(&self.conditions, self.deleted.is_some())
+    }
+
+    fn message(&self) -> &str {
+        let ready = self.conditions.iter().find(|condition| condition.type_ == "Ready");
+        ready.map(|ready| ready.message.as_str()).unwrap_or_default()
+    }
+}
+
+/// What they say of the store.
+pub fn judge_store(objects: &[Object]) -> Vec<Line> {
+    let trouble = [Reason::StoreUnavailable, Reason::StoreTakenOver];
+    let of_reason = trouble.into_iter().filter_map(|reason| {
+        let say_so: Vec<_> =
+            objects.iter().filter(|o| why_not_ready(&o.conditions) == Some(reason)).collect();
+        let first = say_so.first()?;
+        let says = format!("{} say {reason}; the first: {}", named(&say_so), first.message());
+        Some(Line::wrong(Check::Store, says, reason.explanation().trim()))
+    });
+    let lines: Vec<_> = of_reason.collect();
+    if !lines.is_empty() {
+        return lines;
+    }
+    let tenants: Vec<_> =
+        objects.iter().filter(|o| o.kind == "Tenant" && o.store.is_some()).collect();
+    vec![Line::ok(
+        Check::Store,
+        match tenants.first().and_then(|tenant| tenant.store.as_ref()) {
+            Some(kind) => format!(
+                "the {kind} store has {}, and none says that it is away",
+                counted(tenants.len(), "Tenant")
+            ),
+            None => "no Tenant is in it yet, so that none could say that it is away".into(),
+        },
+    )]
+}
+
+/// What they say of themselves.
+pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for (kind, reason, stalled) in stalled(objects) {
+        let advice = reason.map_or(
+            "`kubectl describe` it: the operator writes no such reason, so another hand may have",
+            |reason| reason.explanation().trim(),
+        );
+        let reason = reason.map_or("Other", Reason::as_str);
+        let first = stalled.first().map(|first| first.message()).unwrap_or_default();
+        let verb = if stalled.len() == 1 { "is" } else { "are" };
+        let what = format!("{}, {verb} Stalled with {reason}; it says: {first}", named(&stalled));
+        debug_assert!(stalled.iter().all(|object| object.kind == kind));
+        lines.push(Line::wrong(Check::Objects, what, advice));
+    }
+    let since =
+        |time: Option<Timestamp>, limit| time.is_some_and(|time| now.duration_since(time) > limit);
+    let unseen: Vec<_> = objects
+        .iter()
+        .filter(|object| object.state() == State::Unseen && since(object.created, UNSEEN))
+        .collect();
+    if !unseen.is_empty() {
+        lines.push(Line::wrong(
+            Check::Objects,
+            format!("the operator has said nothing of {}", named(&unseen)),
+            "it does not run, or does not watch their namespace (watchNamespaces), or may not write their status: see the other lines, and its log",
+        ));
+    }
+    let hanging: Vec<_> = objects.iter().filter(|object| since(object.deleted, DELETING)).collect();
+    if !hanging.is_empty() {
+        lines.push(Line::wrong(
+            Check::Objects,
+            format!("{}, were deleted more than 10 minutes ago and are still there", named(&hanging)),
+            "their status says what holds them: docs/troubleshooting.md has what to do when a deletion hangs",
+        ));
+    }
+    if lines.is_empty() {
+        let ready = objects.iter().filter(|object| object.state() == State::Ready).count();
+        lines.push(Line::ok(
+            Check::Objects,
+            format!(
+                "{} of {} Ready, and none needs anybody",
+                ready,
+                counted(objects.len(), "object")
+            ),
+        ));
+    }
+    lines
+}
+
+/// Those that are Stalled, by kind and reason, the most first.
+fn stalled(objects: &[Object]) -> Vec<(&'static str, Option<Reason>, Vec<&Object>)> {
+    let mut groups: Vec<(&'static str, Option<Reason>, Vec<&Object>)> = Vec::new();
+    for object in objects.iter().filter(|object| object.state() == State::Stalled) {
+        let (kind, reason) = (object.kind, why_not_ready(&object.conditions));
+        match groups.iter_mut().find(|group| (group.0, group.1) == (kind, reason)) {
+            Some(group) => group.2.push(object),
+            None => groups.push((kind, reason, vec![object])),
+        }
+    }
+    groups.sort_by_key(|(kind, _, objects)| (std::cmp::Reverse(objects.len()), *kind));
+    groups
+}
+
+/// How many they are, of which kind, and some of them by name.
+fn named(objects: &[&Object]) -> String {
+    let kind = objects.first().map(|object| object.kind).unwrap_or_default();
+    let word = if objects.iter().all(|object| object.kind == kind) { kind } else { "object" };
+    let names: Vec<_> = objects.iter().take(NAMED).map(|object| object.id.as_str()).collect();
+    let more = if objects.len() > NAMED { ", …" } else { "" };
+    format!("{} ({}{more})", counted(objects.len(), word), names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::line::Verdict, *};
+
+    fn now() -> Timestamp {
+        "2026-01-01T12:00:00Z".parse().unwrap()
+    }
+
+    /// An object that was made an hour ago, with these conditions.
+    fn object(kind: &'static str, id: &str, conditions: &[(&str, &str, &str)]) -> Object {
+        let condition = |(type_, status, reason): &(&str, &str, &str)| {
+            serde_json::from_value(json!({
+                "type": type_, "status": status, "reason": reason, "message": format!("{id} is {reason}"),
+                "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }))
+            .unwrap()
+        };
+        Object {
+            kind,
+            id: id.into(),
+            conditions: conditions.iter().map(condition).collect(),
+            created: Some(now() - SignedDuration::from_hours(1)),
+            deleted: None,
+            store: Some("sqlite".into()),
+        }
+    }
+
+    fn stalled(kind: &'static str, id: &str, reason: &str) -> Object {
+        object(kind, id, &[("Ready", "False", reason), ("Stalled", "True", reason)])
+    }
+
+    fn waits(kind: &'static str, id: &str, reason: &str) -> Object {
+        object(kind, id, &[("Ready", "False", reason), ("Reconciling", "True", reason)])
+    }
+
+    #[test]
+    fn what_is_ready_or_waits_needs_nobody() {
+        let ready = object("Tenant", "a/acme", &[("Ready", "True", "Synced")]);
+        let waiting = waits("User", "a/ada", "TenantNotFound");
+        let new = Object { created: Some(now()), ..object("User", "a/new", &[]) };
+        let going = Object { deleted: Some(now()), ..stalled("User", "a/going", "Conflict") };
+        let objects = [ready, waiting, new, going];
+        let lines = judge(&objects, now());
+        assert_eq!(
+            lines,
+            [Line::ok(Check::Objects, "1 of 4 objects Ready, and none needs anybody")]
+        );
+        let store = judge_store(&objects);
+        assert_eq!(store[0].says, "the sqlite store has 1 Tenant, and none says that it is away");
+        assert_eq!(judge_store(&[])[0].verdict, Verdict::Ok);
+    }
+
+    #[test]
+    fn what_is_stalled_is_counted_by_reason_with_what_to_do() {
+        let mut objects: Vec<_> =
+            (0..5).map(|n| stalled("User", &format!("a/{n}"), "Conflict")).collect();
+        objects.push(stalled("Role", "a/r", "NotInPlan"));
+        let lines = judge(&objects, now());
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!(
+            lines[0].says,
+            "5 Users (a/0, a/1, a/2, …), are Stalled with Conflict; it says: a/0 is Conflict"
+        );
+        assert_eq!(lines[0].advice, Reason::Conflict.explanation().trim());
+        assert!(lines[1].says.starts_with("1 Role (a/r), is Stalled with NotInPlan"), "{lines:?}");
+    }
+
+    #[test]
+    fn what_nobody_looks_at_or_lets_go_is_told() {
+        let unseen = object("User", "a/ada", &[]);
+        let hanging = Object {
+            deleted: Some(now() - SignedDuration::from_mins(11)),
+            ..object("Tenant", "a/acme", &[])
+        };
+        let lines = judge(&[unseen, hanging], now());
+        let says: Vec<_> = lines.iter().map(|line| line.says.as_str()).collect();
+        assert_eq!(
+            says,
+            [
+                "the operator has said nothing of 1 User (a/ada)",
+                "1 Tenant (a/acme), were deleted more than 10 minutes ago and are still there",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_store_that_is_away_is_told_as_the_objects_tell_it() {
+        let objects = [
+            waits("Tenant", "a/acme", "StoreUnavailable"),
+            waits("User", "a/ada", "StoreUnavailable"),
+        ];
+        let lines = judge_store(&objects);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(
+            lines[0].says,
+            "2 objects (a/acme, a/ada) say StoreUnavailable; the first: a/acme is StoreUnavailable"
+        );
+        assert_eq!(lines[0].verdict, Verdict::Wrong);
+        assert_eq!(judge(&objects, now())[0].verdict, Verdict::Ok, "it is told once");
+    }
+}

@@ -1,0 +1,341 @@
+//! `keyreeve doctor`: nothing is found where all is well, and each thing that is broken is named.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use k8s_openapi::{
+    api::{apps::v1::Deployment, core::v1::Pod, rbac::v1::Role as RbacRole},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use keyreeve::{api::Tenant, controller::Needs};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use serde_json::{Value, json};
+
+use crate::support::{
+    CHART, Cluster, Conditions, Hook, Space, eventually, run, setting, until, until_gone,
+};
+
+/// What the doctor found.
+struct Found {
+    code: Option<i32>,
+    lines: Vec<Value>,
+}
+
+impl Found {
+    /// The verdict, with what is said, of everything that is not well.
+    fn troubles(&self) -> Vec<String> {
+        let troubles = self.lines.iter().filter(|line| line["verdict"] != "ok");
+        troubles
+            .map(|line| {
+                format!("{}: {}", line["check"].as_str().unwrap(), line["says"].as_str().unwrap())
+            })
+            .collect()
+    }
+
+    /// Asserts that this alone is wrong, and that it is said what to do.
+    fn is_alone(&self, says: &str) {
+        let troubles = self.troubles();
+        assert!(troubles.len() == 1 && troubles[0].contains(says), "{says}: {troubles:#?}");
+        let wrong = self.lines.iter().find(|line| line["verdict"] == "wrong").unwrap();
+        assert!(wrong["advice"].as_str().unwrap().len() > 20, "{wrong}");
+        assert_eq!(self.code, Some(1));
+    }
+}
+
+fn doctor(kubeconfig: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyreeve"));
+    command.arg("doctor").args(arguments).env("KUBECONFIG", kubeconfig).output().unwrap()
+}
+
+fn look(kubeconfig: &Path, arguments: &[&str]) -> Found {
+    let output = doctor(kubeconfig, &[arguments, &["--output", "json"]].concat());
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.is_empty(), "{error}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("PRIVATE KEY") && !text.contains("BEGIN"), "{text}");
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let lines = report["lines"].as_array().unwrap().clone();
+    Found { code: output.status.code(), lines }
+}
+
+#[tokio::test]
+async fn an_install_that_is_well_needs_nobody_and_what_is_broken_is_named() {
+    let space = Space::new("doctor").await;
+    let namespace = space.namespace.clone();
+    let hook = Hook::install(&space).await;
+    let admin = setting("KEYREEVE_TEST_KUBECONFIG");
+    let look = || look(admin.as_ref(), &["--namespace", &namespace]);
+    // There is no node: the test says of the Pod what a kubelet would say.
+    tell_of_pod(&space, json!({"conditions": [{"type": "Ready", "status": "True"}]})).await;
+    deployment_has(&space, 1).await;
+    let operator = hook.answers(&space).await;
+    space.create::<Tenant>("acme", json!({})).await;
+    space.ready("acme").await;
+    let well = look();
+    assert_eq!(well.troubles(), Vec::<String>::new());
+    assert_eq!((well.code, well.lines.len()), (Some(0), 6));
+    let output = doctor(admin.as_ref(), &["-n", &namespace]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.ends_with("\nall is well\n"), "{text}");
+
+    // The store is away.
+    let aside = space.folder().join("aside.db");
+    fs::rename(space.store_file(), &aside).unwrap();
+    space.tenant("acme", "away", |tenant| tenant.is_reconciling("StoreUnavailable")).await;
+    look().is_alone("Store: 1 Tenant");
+    fs::rename(&aside, space.store_file()).unwrap();
+    space.ready("acme").await;
+
+    // Objects need somebody.
+    space.create::<Tenant>("taken", json!({"tenantId": "acme"})).await;
+    space.tenant("taken", "Stalled", |tenant| tenant.is_stalled("Conflict")).await;
+    look().is_alone(&format!("Objects: 1 Tenant ({namespace}/taken) is Stalled with Conflict"));
+    space.delete("taken").await;
+    space.gone("taken").await;
+
+    // A right is missing.
+    let rights = format!("{namespace}:hook-keyreeve");
+    let roles = space.api::<RbacRole>();
+    let role = roles.get(&rights).await.unwrap();
+    let mut less = role.clone();
+    for rule in less.rules.iter_mut().flatten() {
+        rule.resources.iter_mut().flatten().for_each(|resource| {
+            if resource == "users/status" {
+                *resource = "users/nothing".into();
+            }
+        });
+    }
+    roles.replace(&rights, &PostParams::default(), &less).await.unwrap();
+    eventually("the API server knows", async || look().code == Some(1)).await;
+    look().is_alone(&format!(
+        "hook-keyreeve may not patch users.keyreeve.dev/status in the namespace {namespace}"
+    ));
+    let again = Patch::Merge(json!({"rules": role.rules}));
+    roles.patch(&rights, &PatchParams::default(), &again).await.unwrap();
+    eventually("the API server knows", async || look().code == Some(0)).await;
+
+    // The webhook, which a running operator would put right.
+    assert!(operator.stop().await.success());
+    let configurations = space.configurations();
+    let trusted = hook.trusted(&space).await.unwrap();
+    let trust = async |bundle: String| {
+        let bundle = k8s_openapi::ByteString(bundle.into_bytes());
+        let webhook =
+            json!({"name": "validate.keyreeve.dev", "clientConfig": {"caBundle": bundle}});
+        let patch = Patch::Strategic(json!({"webhooks": [webhook]}));
+        configurations.patch(&hook.configuration, &PatchParams::default(), &patch).await.unwrap();
+    };
+    trust(another_authority()).await;
+    look().is_alone("its caBundle is not that of the certificate that is served");
+    trust(trusted).await;
+    assert_eq!(look().troubles(), Vec::<String>::new());
+    configurations.delete(&hook.configuration, &DeleteParams::default()).await.unwrap();
+    look().is_alone(&format!(
+        "Webhook: the ValidatingWebhookConfiguration {} is not there",
+        hook.configuration
+    ));
+
+    // The operator is away.
+    let waits = json!({"reason": "CrashLoopBackOff"});
+    tell_of_pod(
+        &space,
+        json!({
+            "conditions": [{"type": "Ready", "status": "False"}],
+            "containerStatuses": [{
+                "name": "keyreeve", "image": "", "imageID": "", "ready": false, "restartCount": 3,
+                "state": {"waiting": waits}, "lastState": {"terminated": {"exitCode": 1}},
+            }],
+        }),
+    )
+    .await;
+    deployment_has(&space, 0).await;
+    let says = "waits: CrashLoopBackOff, after it ended with 1";
+    let troubles = look().troubles();
+    assert!(troubles[0].starts_with("Operator: of the Deployment hook-keyreeve"), "{troubles:?}");
+    assert!(troubles[0].contains(says), "{troubles:?}");
+}
+
+#[tokio::test]
+async fn who_may_not_look_is_told_so_and_where_there_is_no_answer_one_says_so() {
+    let space = Space::new("doctor-stranger").await;
+    let hook = Hook::install(&space).await;
+    // The operator itself may not look around.
+    let found = look(&hook.kubeconfig, &["--namespace", &space.namespace]);
+    let troubles = found.troubles();
+    assert_eq!(found.code, Some(2), "{troubles:#?}");
+    assert!(troubles.iter().all(|trouble| trouble.contains(": you may not ")), "{troubles:#?}");
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = space.folder().join("nowhere.kubeconfig");
+    fs::copy(setting("KEYREEVE_TEST_KUBECONFIG"), &nowhere).unwrap();
+    let cluster = run("kubectl", &["config", "view", "-o", "jsonpath={.clusters[0].name}"]);
+    let server = format!("--server=https://{closed}");
+    let file = nowhere.to_str().unwrap();
+    run("kubectl", &["config", "--kubeconfig", file, "set-cluster", &cluster, &server]);
+    let output = doctor(&nowhere, &[]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.starts_with("keyreeve: the Kubernetes API server cannot be reached"), "{error}");
+}
+
+#[tokio::test]
+async fn crds_of_another_version_and_an_operator_that_is_not_there_are_named() {
+    let cluster = Cluster::start().await;
+    let space = cluster.space("doctor-crds").await;
+    let none = "Operator: there is no operator anywhere";
+    let look = || look(&space.operator_kubeconfig, &[]);
+    look().is_alone(none);
+    cluster.take_any_tenant(true).await;
+    let troubles = look().troubles();
+    assert_eq!(troubles.len(), 2, "{troubles:#?}");
+    assert!(
+        troubles[0].contains("tenants.keyreeve.dev is not the one of version"),
+        "{troubles:#?}"
+    );
+    cluster.take_any_tenant(false).await;
+    look().is_alone(none);
+    let crds: Api<CustomResourceDefinition> = Api::all(space.client.clone());
+    crds.delete("users.keyreeve.dev", &DeleteParams::default()).await.unwrap();
+    until_gone(crds, "users.keyreeve.dev").await;
+    let troubles = look().troubles();
+    assert_eq!(troubles.len(), 2, "{troubles:#?}");
+    assert_eq!(troubles[0], "CRDs: users.keyreeve.dev is not installed");
+}
+
+/// What the operator needs, as this version knows it, is what the chart grants: no less, and no more.
+#[test]
+fn the_rights_that_are_asked_for_are_those_that_the_chart_grants() {
+    let of = |name: &str| name.to_owned();
+    let own = Needs {
+        operator_namespace: of("sys"),
+        keystore_namespace: of("sys"),
+        asks_for_owner: true,
+        ..Needs::default()
+    };
+    let narrow = Needs {
+        watch_namespaces: vec![of("a"), of("b")],
+        secrets_namespaces: vec![of("c")],
+        keystore_namespace: of("keys"),
+        asks_for_owner: false,
+        webhook_secret: Some(of("x-keyreeve-webhook")),
+        webhook_configuration: Some(of("x-keyreeve.sys")),
+        ..own.clone()
+    };
+    let narrow_values = [
+        "watchNamespaces={a,b}",
+        "secrets.namespaces={c}",
+        "keystore.namespace=keys",
+        "ownerId=me",
+        "webhook.enabled=true",
+    ];
+    let managed = ["webhook.enabled=true", "webhook.certManager.enabled=true"];
+    for (values, needs) in [([].as_slice(), &own), (&narrow_values, &narrow), (&managed, &own)] {
+        let asked: BTreeSet<_> = needs
+            .rights()
+            .into_iter()
+            .map(|right| {
+                let (namespace, name) =
+                    (right.namespace.unwrap_or_default(), right.name.unwrap_or_default());
+                format!(
+                    "{} {} {} in '{namespace}' named '{name}'",
+                    right.verb, right.resource, right.group
+                )
+            })
+            .collect();
+        let granted = granted(values);
+        let lacking: Vec<_> = asked.difference(&granted).collect();
+        let unknown: Vec<_> = granted.difference(&asked).collect();
+        assert!(lacking.is_empty(), "{values:?}: the chart does not grant {lacking:#?}");
+        assert!(
+            unknown.is_empty(),
+            "{values:?}: src/controller/rights.rs does not know {unknown:#?}"
+        );
+    }
+}
+
+/// What the chart grants the operator's ServiceAccount with these values.
+fn granted(values: &[&str]) -> BTreeSet<String> {
+    let mut helm = vec!["template", "x", CHART, "--namespace", "sys"];
+    values.iter().for_each(|value| helm.extend(["--set", value]));
+    let rendered = run("helm", &helm);
+    let objects: Vec<Value> = rendered
+        .split("\n---\n")
+        .filter(|text| text.contains("kind:"))
+        .map(|text| serde_saphyr::from_str(text).unwrap())
+        .collect();
+    let list = |value: &Value| -> Vec<String> {
+        let items = value.as_array().into_iter().flatten();
+        items.map(|item| item.as_str().unwrap().to_owned()).collect()
+    };
+    let mut granted = BTreeSet::new();
+    for binding in objects
+        .iter()
+        .filter(|object| object["kind"].as_str().is_some_and(|kind| kind.ends_with("RoleBinding")))
+    {
+        assert_eq!(
+            binding["subjects"],
+            json!([{"kind": "ServiceAccount", "name": "x-keyreeve", "namespace": "sys"}])
+        );
+        let namespace = binding["metadata"]["namespace"].as_str().unwrap_or_default();
+        let reference = &binding["roleRef"];
+        let role = objects.iter().find(|object| {
+            object["kind"] == reference["kind"]
+                && object["metadata"]["name"] == reference["name"]
+                && object["metadata"]["namespace"].as_str().unwrap_or_default() == namespace
+        });
+        for rule in role.unwrap()["rules"].as_array().unwrap() {
+            let mut names = list(&rule["resourceNames"]);
+            if names.is_empty() {
+                names.push(String::new());
+            }
+            for group in list(&rule["apiGroups"]) {
+                for resource in list(&rule["resources"]) {
+                    for verb in list(&rule["verbs"]) {
+                        granted.extend(names.iter().map(|name| {
+                            format!("{verb} {resource} {group} in '{namespace}' named '{name}'")
+                        }));
+                    }
+                }
+            }
+        }
+    }
+    assert!(granted.len() > 20, "{granted:?}");
+    granted
+}
+
+/// Says of the Deployment's Pod what a kubelet would say, once it is there.
+async fn tell_of_pod(space: &Space, status: Value) {
+    let pods = space.api::<Pod>();
+    let of_release = ListParams::default().labels("app.kubernetes.io/instance=hook");
+    let mut name = None;
+    eventually("there is a Pod", async || {
+        name = pods.list(&of_release).await.unwrap().items.first().map(ResourceExt::name_any);
+        name.is_some()
+    })
+    .await;
+    let patch = Patch::Strategic(json!({"status": status}));
+    pods.patch_status(&name.unwrap(), &PatchParams::default(), &patch).await.unwrap();
+}
+
+/// Waits until so many of its replicas are ready.
+async fn deployment_has(space: &Space, ready: i32) {
+    until(space.api::<Deployment>(), "hook-keyreeve", "told of", |deployment| {
+        let status = deployment.status.as_ref();
+        status.is_some_and(|status| status.ready_replicas.unwrap_or_default() == ready)
+    })
+    .await;
+}
+
+/// An authority that has signed nothing here, as PEM.
+fn another_authority() -> String {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+}
