@@ -234,6 +234,7 @@ impl Election {
             why = renewing => why,
         };
         term.end();
+        self.metrics.leads(&self.name, false);
         tracing::warn!(lease = self.name, why, "this operator does not lead any more");
     }
 

@@ -39,7 +39,8 @@ async fn a_leader_leads_by_a_slow_api_server_and_stops_in_time_when_it_is_too_sl
     assert!(!other.leads(), "the other one waits for the end of the lease");
     other.comes_to_lead().await;
     println!("too slow: another one leads after {:.2?}", began.elapsed());
-    assert!(began.elapsed() < TAKEOVER);
+    // The last renewal that came through was not answered for as long as one may take.
+    assert!(began.elapsed() < TAKEOVER + Duration::from_secs(5));
     space.create::<Tenant>("second", json!({})).await;
     space.ready("second").await;
     assert_eq!(middleman.writes_since(ended), Vec::<String>::new());
