@@ -73,6 +73,32 @@ async fn a_repository_of_many_teams_becomes_ready_and_stays_as_it_is_written() {
     let found: Vec<_> = found.iter().collect();
     assert!(kstatus(&found).iter().all(|told| told.status == "Current"));
     assert!(argo_health(&found).iter().all(|told| told.status == "Healthy"));
+
+    // Pruned by mistake: a Tenant alone; and a whole folder, whose Users outlive their files.
+    let before = kept(&found);
+    space.kubectl(&["delete", "tnt", "bakery", "--namespace=bakery-staging"]);
+    let retain = r#"{"spec": {"deletionPolicy": "Retain"}}"#;
+    let production = "--namespace=bakery-production";
+    space.kubectl(&["patch", "tusr", "carla", "till", production, "--type=merge", "-p", retain]);
+    space.kubectl(&["delete", "tnt,tns,trole,tusr", "--all", production]);
+    space.apply_all(&all, &["apply"]);
+    let mut after = Vec::new();
+    for namespace in NAMESPACES {
+        space.all_are_ready(namespace).await;
+        after.extend(space.all_in(namespace).await);
+    }
+    assert_eq!(kept(&after.iter().collect::<Vec<_>>()), before);
+}
+
+/// What no file can bring back: the keys of each tenant, and the ids of its users.
+fn kept(objects: &[&Value]) -> Vec<Value> {
+    let of = |object: &&Value| {
+        let (metadata, status) = (&object["metadata"], &object["status"]);
+        let keys =
+            status["keystore"].as_array().into_iter().flatten().map(|key| &key["key"]["kid"]);
+        json!([metadata["namespace"], metadata["name"], status["id"], keys.collect::<Vec<_>>()])
+    };
+    objects.iter().map(of).collect()
 }
 
 /// The Secret that external-secrets makes.
