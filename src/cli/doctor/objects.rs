@@ -75,16 +75,16 @@ pub fn judge_store(objects: &[Object]) -> Vec<Line> {
 /// What they say of themselves.
 pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
     let mut lines = Vec::new();
-    for (kind, reason, stalled) in stalled(objects) {
+    for (reason, stalled) in stalled(objects) {
         let advice = reason.map_or(
             "`kubectl describe` it: the operator writes no such reason, so another hand may have",
             |reason| reason.explanation().trim(),
         );
         let reason = reason.map_or("Other", Reason::as_str);
         let first = stalled.first().map(|first| first.message()).unwrap_or_default();
-        let verb = if stalled.len() == 1 { "is" } else { "are" };
-        let what = format!("{}, {verb} Stalled with {reason}; it says: {first}", named(&stalled));
-        debug_assert!(stalled.iter().all(|object| object.kind == kind));
+        let (verb, whose) = if stalled.len() == 1 { ("is", "it") } else { ("are", "the first") };
+        let what =
+            format!("{} {verb} Stalled with {reason}; {whose} says: {first}", named(&stalled));
         lines.push(Line::wrong(Check::Objects, what, advice));
     }
     let since =
@@ -104,7 +104,7 @@ pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
     if !hanging.is_empty() {
         lines.push(Line::wrong(
             Check::Objects,
-            format!("{}, were deleted more than 10 minutes ago and are still there", named(&hanging)),
+            format!("{} should have gone more than 10 minutes ago", named(&hanging)),
             "their status says what holds them: docs/troubleshooting.md has what to do when a deletion hangs",
         ));
     }
@@ -113,7 +113,7 @@ pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
         lines.push(Line::ok(
             Check::Objects,
             format!(
-                "{} of {} Ready, and none needs anybody",
+                "{} of {} Ready, and nobody has to do anything",
                 ready,
                 counted(objects.len(), "object")
             ),
@@ -123,7 +123,7 @@ pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
 }
 
 /// Those that are Stalled, by kind and reason, the most first.
-fn stalled(objects: &[Object]) -> Vec<(&'static str, Option<Reason>, Vec<&Object>)> {
+fn stalled(objects: &[Object]) -> Vec<(Option<Reason>, Vec<&Object>)> {
     let mut groups: Vec<(&'static str, Option<Reason>, Vec<&Object>)> = Vec::new();
     for object in objects.iter().filter(|object| object.state() == State::Stalled) {
         let (kind, reason) = (object.kind, why_not_ready(&object.conditions));
@@ -133,7 +133,7 @@ fn stalled(objects: &[Object]) -> Vec<(&'static str, Option<Reason>, Vec<&Object
         }
     }
     groups.sort_by_key(|(kind, _, objects)| (std::cmp::Reverse(objects.len()), *kind));
-    groups
+    groups.into_iter().map(|(_, reason, objects)| (reason, objects)).collect()
 }
 
 /// How many they are, of which kind, and some of them by name.
@@ -192,7 +192,7 @@ mod tests {
         let lines = judge(&objects, now());
         assert_eq!(
             lines,
-            [Line::ok(Check::Objects, "1 of 4 objects Ready, and none needs anybody")]
+            [Line::ok(Check::Objects, "1 of 4 objects Ready, and nobody has to do anything")]
         );
         let store = judge_store(&objects);
         assert_eq!(store[0].says, "the sqlite store has 1 Tenant, and none says that it is away");
@@ -208,10 +208,10 @@ mod tests {
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert_eq!(
             lines[0].says,
-            "5 Users (a/0, a/1, a/2, …), are Stalled with Conflict; it says: a/0 is Conflict"
+            "5 Users (a/0, a/1, a/2, …) are Stalled with Conflict; the first says: a/0 is Conflict"
         );
         assert_eq!(lines[0].advice, Reason::Conflict.explanation().trim());
-        assert!(lines[1].says.starts_with("1 Role (a/r), is Stalled with NotInPlan"), "{lines:?}");
+        assert!(lines[1].says.starts_with("1 Role (a/r) is Stalled with NotInPlan"), "{lines:?}");
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
             says,
             [
                 "the operator has said nothing of 1 User (a/ada)",
-                "1 Tenant (a/acme), were deleted more than 10 minutes ago and are still there",
+                "1 Tenant (a/acme) should have gone more than 10 minutes ago",
             ]
         );
     }

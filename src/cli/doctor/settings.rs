@@ -15,7 +15,7 @@ pub struct Settings {
     pub name: String,
     pub namespace: String,
     pub service_account: String,
-    /// The tag of its image, if that has one.
+    /// Its version: the tag of its image if that is one, else what the chart says.
     pub version: Option<String>,
     /// What it must be allowed to do.
     pub needs: Needs,
@@ -78,7 +78,8 @@ impl Settings {
             name: deployment.name_any(),
             namespace,
             service_account: pod.service_account_name.clone().unwrap_or_else(|| "default".into()),
-            version: tag(image),
+            version: version(image)
+                .or_else(|| deployment.labels().get("app.kubernetes.io/version").cloned()),
             needs,
             webhook,
         }
@@ -90,10 +91,12 @@ impl Settings {
     }
 }
 
-/// The tag of an image: not the port of its registry.
-fn tag(image: &str) -> Option<String> {
-    let (name, tag) = image.split('@').next()?.rsplit_once(':')?;
-    (!tag.contains('/') && !name.is_empty()).then(|| tag.to_owned())
+/// The version that the tag of an image is; the port of a registry is none, nor is the name of a branch.
+fn version(image: &str) -> Option<String> {
+    let (_, tag) = image.split('@').next()?.rsplit_once(':')?;
+    let numbers: Vec<_> = tag.trim_start_matches('v').split('.').collect();
+    let are_numbers = numbers.iter().all(|number| number.parse::<u32>().is_ok());
+    (numbers.len() == 3 && are_numbers).then(|| numbers.join("."))
 }
 
 /// The Secret that is mounted there.
@@ -155,7 +158,9 @@ mod tests {
 
     fn settings(args: &[&str], env: &Value, image: &str) -> Settings {
         let deployment = serde_json::from_value(json!({
-            "metadata": {"name": "keyreeve", "namespace": "sys"},
+            "metadata": {
+                "name": "keyreeve", "namespace": "sys", "labels": {"app.kubernetes.io/version": "1.2.3"},
+            },
             "spec": {"selector": {}, "template": {"spec": {
                 "serviceAccountName": "account",
                 "containers": [
@@ -200,7 +205,7 @@ mod tests {
         assert_eq!(one_of_two.needs.lease.as_deref(), Some("keyreeve"));
         assert_eq!(
             (plain.version.as_deref(), plain.user().as_str()),
-            (None, "system:serviceaccount:sys:account")
+            (Some("1.2.3"), "system:serviceaccount:sys:account")
         );
     }
 
