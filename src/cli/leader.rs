@@ -6,6 +6,7 @@ use crate::leadership::Place;
 
 /// The flags of leader election.
 #[derive(Debug, Args)]
+#[group(id = "leader-flags")]
 pub(super) struct Flags {
     /// Let one of several replicas work, and the others stand by to take its place. One that is alone needs it not.
     #[arg(long = "leader-elect", env = "KEYREEVE_LEADER_ELECT", value_parser = FalseyValueParser::new(), help_heading = "Leader election")]

@@ -18,9 +18,9 @@ async fn a_leader_leads_by_a_slow_api_server_and_stops_in_time_when_it_is_too_sl
     let release = install(&space);
     let middleman = Middleman::to(&release.kubeconfig).await;
     let way = middleman.server();
-    let slow = apart(&space, &release, "slow", Some(&way), &[]).await;
+    let slow = apart(&space, &release, "slow", Some(&way), &[]);
     slow.comes_to_lead().await;
-    let other = apart(&space, &release, "other", None, &[]).await;
+    let other = apart(&space, &release, "other", None, &[]);
     other.is_ready().await;
 
     middleman.delay(Duration::from_secs(2));
@@ -53,7 +53,7 @@ async fn an_api_server_that_is_away_for_a_minute_and_a_half_is_waited_for() {
     let release = install(&space);
     let gate = Gate::to(&server_of(&release.kubeconfig)).await;
     let way = format!("https://{}", gate.address);
-    let mut replica = apart(&space, &release, "away", Some(&way), &[]).await;
+    let mut replica = apart(&space, &release, "away", Some(&way), &[]);
     replica.comes_to_lead().await;
     space.create::<Tenant>("acme", json!({})).await;
     space.ready("acme").await;

@@ -34,9 +34,9 @@ async fn clock_is_off(name: &str, by: &str, seconds: i64) {
     let environment = turned(by);
     let environment: Vec<_> =
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let off = apart(&space, &release, "off", None, &environment).await;
+    let off = apart(&space, &release, "off", None, &environment);
     off.comes_to_lead().await;
-    let right = apart(&space, &release, "right", None, &[]).await;
+    let right = apart(&space, &release, "right", None, &[]);
     right.is_ready().await;
 
     let (holder, transitions, renewed) = space.lease(&release).await;

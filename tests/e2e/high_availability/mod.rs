@@ -34,7 +34,7 @@ async fn renewed_for(space: &Space, release: &Release, time: Duration) -> i32 {
 }
 
 /// A replica with a store of its own: for what is about the Lease alone.
-async fn apart(
+fn apart(
     space: &Space,
     release: &Release,
     name: &str,
@@ -42,5 +42,5 @@ async fn apart(
     environment: &[(&str, &str)],
 ) -> Replica {
     let store = format!("sqlite:{}", space.folder().join(format!("{name}.db")).display());
-    Replica::start(space, release, name, server, environment, &["--store", &store]).await
+    Replica::start(space, release, name, server, environment, &["--store", &store])
 }

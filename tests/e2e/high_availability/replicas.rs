@@ -20,7 +20,7 @@ async fn start(space: &Space, release: &Release, postgres: &Postgres, name: &str
     let mut flags = postgres.flags();
     flags[1] = flags[1].replace(postgres.address(), &gate.address);
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let replica = Replica::start(space, release, name, None, &[], &flags).await;
+    let replica = Replica::start(space, release, name, None, &[], &flags);
     Third { replica, gate }
 }
 

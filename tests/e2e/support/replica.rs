@@ -22,7 +22,7 @@ pub struct Replica {
 
 impl Replica {
     /// Starts one with a token of its own; `reroute` may lead it another way.
-    pub async fn start(
+    pub fn start(
         space: &Space,
         release: &Release,
         name: &str,
