@@ -136,3 +136,24 @@ fn add(
         name: name.map(Into::into),
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::start::NEEDED;
+
+    /// Else it would not start with what `keyreeve doctor` finds to be enough.
+    #[test]
+    fn what_it_asks_for_when_it_starts_is_among_what_it_needs() {
+        let everywhere = Needs::default();
+        let narrow = Needs { watch_namespaces: vec!["team".into()], ..Needs::default() };
+        for needs in [everywhere, narrow] {
+            let rights = needs.rights();
+            for (group, resource, verb) in NEEDED {
+                let namespace = needs.watch_namespaces.first().cloned();
+                let right = Right { group, resource, verb, namespace, name: None };
+                assert!(rights.contains(&right), "{right:?}");
+            }
+        }
+    }
+}

@@ -139,7 +139,7 @@ pub async fn check_lease(client: &Client, place: &Place) -> Result<(), StartErro
 }
 
 /// What the operator does beside listing: (group, resource, verb).
-const NEEDED: [(&str, &str, &str); 21] = [
+pub(super) const NEEDED: [(&str, &str, &str); 21] = [
     (GROUP, "tenants", "watch"),
     (GROUP, "tenantprofiles", "watch"),
     (GROUP, "namespaces", "watch"),

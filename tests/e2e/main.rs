@@ -48,6 +48,7 @@ mod process;
 mod profile;
 mod quota;
 mod rights;
+mod rights_asked;
 mod role;
 mod role_composites;
 mod scale;
