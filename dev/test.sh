@@ -82,6 +82,7 @@ trap 'exit 143' TERM
 need_rust
 tools_controlplane
 tools_helm
+tools_jq
 tools_helm_4
 tools_crds
 tools_gitops

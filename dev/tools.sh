@@ -276,6 +276,15 @@ install_jose() {
   install_from_pypi "$1" "jwcrypto==$JWCRYPTO_VERSION" "cryptography==$CRYPTOGRAPHY_VERSION"
 }
 
+# --- jq ---------------------------------------------------------------------------------------
+
+# tools_jq: what commands in the documents read JSON with.
+tools_jq() {
+  if ! command -v jq >/dev/null; then
+    install_packages jq "a few seconds" jq
+  fi
+}
+
 # --- SQLite -----------------------------------------------------------------------------------
 
 # tools_sqlite3: the shell that the demo looks into the store with.

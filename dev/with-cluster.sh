@@ -57,12 +57,15 @@ trap 'exit 143' TERM
 
 tools_controlplane
 tools_helm
+tools_jq
 tools_helm_4
 tools_crds
 tools_gitops
 tools_promql
 tools_postgres
 tools_faketime
+# pg_dump and the like, for commands in the documents; others of this name come first.
+export PATH=$PATH:$POSTGRES_BIN
 
 rm -rf "$DIR" # of an earlier process with the same number
 mkdir -p "$DIR/scratch"

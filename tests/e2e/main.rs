@@ -25,6 +25,7 @@ mod clock;
 mod conflict;
 mod deletion;
 mod doctor;
+mod documents;
 mod drift;
 mod examples;
 mod gitops;

@@ -31,14 +31,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).into()
 }
 
-/// Every page in docs/, and the README, by its path from the repository's root.
+/// Every page in docs/, and those beside the README and the chart, by its path from the repository's root.
 fn all() -> BTreeMap<PathBuf, String> {
     let mut pages = BTreeMap::new();
-    let folders = ["docs", "docs/fields"].map(|folder| root().join(folder));
+    let folders = ["", "docs", "docs/fields", "charts/keyreeve"].map(|folder| root().join(folder));
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
-    let files = files
-        .map(|file| file.unwrap().path())
-        .chain(["README.md", "charts/keyreeve/README.md"].map(|readme| root().join(readme)));
+    let files = files.map(|file| file.unwrap().path());
     for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
         let text = fs::read_to_string(&file).unwrap();
         pages.insert(file.strip_prefix(root()).unwrap().to_owned(), text);
@@ -49,7 +47,11 @@ fn all() -> BTreeMap<PathBuf, String> {
 
 /// The objects in the fenced blocks of YAML.
 fn examples(page: &str) -> Vec<Value> {
-    let blocks = page.split("\n```yaml\n").skip(1).map(|rest| rest.split_once("\n```").unwrap().0);
+    // After the language there may be more, such as the name of a file.
+    let blocks = page.split("\n```yaml").skip(1).map(|rest| {
+        let block = rest.split_once('\n').unwrap().1;
+        block.split_once("\n```").unwrap().0
+    });
     let documents = blocks.flat_map(|block| block.split("\n---\n"));
     documents.map(|document| serde_saphyr::from_str(document).unwrap()).collect()
 }
@@ -180,6 +182,16 @@ fn every_link_between_pages_leads_somewhere() {
                 assert!(anchors(&pages[&file]).contains(anchor), "{what}: no such heading");
             }
         }
+    }
+}
+
+#[test]
+fn every_page_is_in_the_index() {
+    let pages = all();
+    let index = &pages[Path::new("docs/README.md")];
+    for page in pages.keys().filter_map(|page| page.strip_prefix("docs").ok()) {
+        let is_there = index.contains(&format!("]({})", page.display()));
+        assert!(is_there || page == Path::new("README.md"), "{} is not in it", page.display());
     }
 }
 

@@ -77,6 +77,12 @@ impl Cluster {
         cluster
     }
 
+    /// A namespace that is there on it.
+    pub async fn space_in(&self, namespace: &str) -> Space {
+        let kubeconfig = self.kubeconfig();
+        Space::within(client(&kubeconfig).await, kubeconfig, namespace)
+    }
+
     /// A namespace on it, in which the chart's operator may keep keystores.
     pub async fn space(&self, name: &str) -> Space {
         let space = self.space_for(self.file("operator.kubeconfig"), name).await;

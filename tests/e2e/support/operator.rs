@@ -9,7 +9,7 @@ use std::{
 use super::{PATIENCE, Space, eventually};
 
 /// What it logs when it has seen everything once.
-const WORKS: &str = "the caches are filled";
+pub(super) const WORKS: &str = "the caches are filled";
 
 /// A running operator; dropped, it is killed.
 pub struct Operator {

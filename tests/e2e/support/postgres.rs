@@ -55,6 +55,23 @@ impl Postgres {
         ]
     }
 
+    /// What commands in documents find in their environment: the database's address, and who the operator is there.
+    pub fn environment(&self) -> [(&'static str, String); 5] {
+        let address = format!("postgres://{}/{NAME}", self.server.address());
+        [
+            ("STORE", address.clone()),
+            ("DATABASE", address),
+            ("PGUSER", NAME.into()),
+            ("PGPASSWORD", PASSWORD.into()),
+            ("PASSWORD", PASSWORD.into()),
+        ]
+    }
+
+    /// Runs a statement that may do everything in the operator's database.
+    pub async fn execute(&self, statement: &'static str) {
+        sqlx::raw_sql(statement).execute(&mut self.server.admin(NAME).await).await.unwrap();
+    }
+
     /// `HOST:PORT`.
     pub fn address(&self) -> &str {
         self.server.address()

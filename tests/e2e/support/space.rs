@@ -95,10 +95,15 @@ impl Space {
     pub async fn on(client: Client, operator_kubeconfig: PathBuf, name: &str) -> Self {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("{name}-{}-{number}", std::process::id());
-        let space =
-            Self { client, namespace, operator_kubeconfig, folder: TempDir::new().unwrap() };
+        let space = Self::within(client, operator_kubeconfig, &namespace);
         space.make_namespace(&space.namespace, &[]).await;
         space
+    }
+
+    /// A namespace that is there.
+    pub fn within(client: Client, operator_kubeconfig: PathBuf, namespace: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        Self { client, namespace: namespace.into(), operator_kubeconfig, folder }
     }
 
     /// Another namespace beside the test's own, removed with the control plane.
