@@ -102,7 +102,7 @@ impl Backend for Keycloak {
     /// Keycloak gives no address twice: then nothing is changed.
     async fn give_email(&self, user: &Key, email: &str) {
         let place = self.hand.place(&self.renamed.key(user)).await;
-        let given = self.hand.0.put(&place, &json!({"email": email})).await;
+        let given = self.hand.put(&place, &json!({"email": email})).await;
         assert!(
             matches!(given, Ok(()) | Err(crate::store::keycloak::failure::Failure::Conflict(_))),
             "{given:?}"
@@ -113,7 +113,7 @@ impl Backend for Keycloak {
     async fn change_password(&self, user: &Key, _: &str) {
         let place = self.hand.place(&self.renamed.key(user)).await;
         let password = json!({"type": "password", "value": "by another hand", "temporary": false});
-        self.hand.0.put(&format!("{place}/reset-password"), &password).await.unwrap();
+        self.hand.put(&format!("{place}/reset-password"), &password).await.unwrap();
     }
 
     async fn held(&self, holder: &Key) -> Vec<RoleName> {

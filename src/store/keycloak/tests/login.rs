@@ -48,7 +48,7 @@ impl Keycloak {
     async fn add_client(&self) {
         let client =
             json!({"clientId": "shop", "publicClient": true, "directAccessGrantsEnabled": true});
-        self.hand.0.post(&path(&[&self.realm(), "clients"]), &client).await.unwrap();
+        self.hand.post(&path(&[&self.realm(), "clients"]), &client).await.unwrap();
     }
 
     /// The access token of a login, or what was answered.
@@ -238,7 +238,7 @@ async fn what_another_hand_does_to_our_keys_is_put_right_and_theirs_are_left() {
     let components = format!("{}/components", path(&[&backend.realm()]));
     let theirs = json!({"name": "theirs", "providerId": "rsa-generated", "config": {"priority": ["5"]},
         "providerType": "org.keycloak.keys.KeyProvider"});
-    backend.hand.0.post(&components, &theirs).await.unwrap();
+    backend.hand.post(&components, &theirs).await.unwrap();
     let kids = backend.kids().await;
     assert_eq!(kids.len(), 2);
     assert_eq!(backend.put_keys(keys).await, Applied::Unchanged);
@@ -254,7 +254,7 @@ async fn what_another_hand_does_to_our_keys_is_put_right_and_theirs_are_left() {
     ] {
         let mut component = backend.hand.read(&ours).await;
         component["config"] = change.clone();
-        backend.hand.0.put(&ours, &component).await.unwrap();
+        backend.hand.put(&ours, &component).await.unwrap();
         let record = backend.store().observe(&tenant).await.unwrap().unwrap();
         assert!(record.drifted, "{change}");
         assert_eq!(backend.put_keys(keys).await, Applied::Updated(vec!["keys".into()]), "{change}");
@@ -268,7 +268,7 @@ async fn what_another_hand_does_to_our_keys_is_put_right_and_theirs_are_left() {
     backend.put_keys(&both).await;
     let both = [SigningKey { private: None, ..both[0].clone() }, key.clone()];
     let id = crate::store::keycloak::keys::component_id(&backend.realm(), &retired.public.kid);
-    backend.hand.0.delete(&format!("{components}/{id}"), None).await.unwrap();
+    backend.hand.delete(&format!("{components}/{id}"), None).await.unwrap();
     assert!(backend.store().observe(&tenant).await.unwrap().unwrap().drifted);
     assert_eq!(backend.put_keys(&both).await, Applied::Updated(vec!["keys".into()]));
     assert!(!backend.store().observe(&tenant).await.unwrap().unwrap().drifted);
@@ -277,7 +277,7 @@ async fn what_another_hand_does_to_our_keys_is_put_right_and_theirs_are_left() {
     backend.put_keys(keys).await;
 
     // Deleted, ours that signs comes back with the same kid.
-    backend.hand.0.delete(&ours, None).await.unwrap();
+    backend.hand.delete(&ours, None).await.unwrap();
     assert!(backend.store().observe(&tenant).await.unwrap().unwrap().signing_keys.is_empty());
     backend.put_keys(keys).await;
     assert_eq!(backend.kids().await, kids);
@@ -319,7 +319,7 @@ async fn what_a_user_is_asked_stands_beside_what_others_ask() {
     let key = backend.renamed.key(&samples::key(Kind::User));
     let place = hand.place(&key).await;
     let theirs = json!(["UPDATE_PASSWORD", "VERIFY_EMAIL", "webauthn-register"]);
-    hand.0.put(&place, &json!({"requiredActions": theirs})).await.unwrap();
+    hand.put(&place, &json!({"requiredActions": theirs})).await.unwrap();
     let record = backend.store().observe(&samples::key(Kind::User)).await.unwrap().unwrap();
     assert_eq!((record.state, record.drifted), (State::User(user.clone()), false));
     user.required_actions = vec![RequiredAction::ConfigureTotp];

@@ -15,7 +15,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::hand::Hand;
+use super::hand::{Hand, unless_broken};
 use crate::{
     api::{Algorithm, KeyState},
     keystore::PrivateKey,
@@ -168,16 +168,7 @@ impl Store for Renamed {
 
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error> {
         let (real, id) = self.desired(desired).await;
-        let makes_a_realm = matches!(real.state, State::Tenant(_)) && *expected == Expected::Absent;
-        let mut applied = self.store.apply(&real, expected).await;
-        for _ in 0..3 {
-            // Now and then Keycloak breaks over a realm that is made while other requests look at roles of the
-            // realm master: two come to its cache of a role's composites at once (DefaultLazyLoader), and it
-            // answers 500. Nothing is made then. As the controller does, it is tried again.
-            if makes_a_realm && matches!(applied, Err(Error::Broken(_))) {
-                applied = self.store.apply(&real, expected).await;
-            }
-        }
+        let applied = unless_broken!(self.store.apply(&real, expected), Error::Broken(_));
         let applied = applied.map_err(|error| self.error(error))?;
         if let State::User(user) = &desired.state {
             self.ids.lock().unwrap().insert(id, user.id.clone());
@@ -186,7 +177,8 @@ impl Store for Renamed {
     }
 
     async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error> {
-        self.store.delete(&self.key(key), mark).await
+        let key = self.key(key);
+        unless_broken!(self.store.delete(&key, mark), Error::Broken(_))
     }
 
     async fn census(&self, tenant: &str) -> Result<Census, Error> {

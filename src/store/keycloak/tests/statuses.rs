@@ -2,7 +2,7 @@
 
 use super::{
     faults::Faults,
-    hand::{Hand, options, variable},
+    hand::{Hand, options, unless_broken, variable},
     renamed::signing_key,
 };
 use crate::{
@@ -23,10 +23,7 @@ async fn start(tenant: &str) -> (Faults, KeycloakStore, String) {
     let tenant = format!("s{}-{tenant}", std::process::id());
     let keys = Some(vec![signing_key()]);
     let realm = Desired { keys, ..samples::desired(samples::tenant(&tenant)) };
-    let mut made = store.apply(&realm, &Expected::Absent).await;
-    if matches!(made, Err(Error::Broken(_))) {
-        made = store.apply(&realm, &Expected::Absent).await; // As in `Renamed::apply`.
-    }
+    let made = unless_broken!(store.apply(&realm, &Expected::Absent), Error::Broken(_));
     assert_eq!(made.unwrap(), Applied::Created);
     (faults, store, tenant)
 }
