@@ -24,12 +24,12 @@ trap finish EXIT
 objects() {
   local tenant user head='{"apiVersion": "keyreeve.dev/v1alpha1", "kind"' password
   for tenant in $(seq "$TENANTS"); do
-    echo "$head: \"Tenant\", \"metadata\": {\"name\": \"t$tenant\"}, \"spec\": {\"keystore\": {\"algorithm\": \"ES256\"}}}"
-    echo "$head: \"Role\", \"metadata\": {\"name\": \"r$tenant\"}, \"spec\": {\"tenantRef\": {\"name\": \"t$tenant\"}}}"
+    echo "$head: \"Tenant\", \"metadata\": {\"name\": \"tenant-$tenant\"}, \"spec\": {\"keystore\": {\"algorithm\": \"ES256\"}}}"
+    echo "$head: \"Role\", \"metadata\": {\"name\": \"r$tenant\"}, \"spec\": {\"tenantRef\": {\"name\": \"tenant-$tenant\"}}}"
     for user in $(seq 18); do
       password=
       [ "$user" -gt 6 ] || password=', "password": {"generate": {}}'
-      echo "$head: \"User\", \"metadata\": {\"name\": \"u$tenant-$user\"}, \"spec\": {\"tenantRef\": {\"name\": \"t$tenant\"}, \"roles\": [{\"name\": \"r$tenant\"}]$password}}"
+      echo "$head: \"User\", \"metadata\": {\"name\": \"u$tenant-$user\"}, \"spec\": {\"tenantRef\": {\"name\": \"tenant-$tenant\"}, \"roles\": [{\"name\": \"r$tenant\"}]$password}}"
     done
   done
 }

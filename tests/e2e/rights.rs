@@ -1,7 +1,7 @@
 //! What the chart's rights are for: people by aggregation, and what happens to an operator that lacks one. That each
 //! right is used is checked by tests/rights after all other tests.
 
-use k8s_openapi::api::rbac::v1::Role as KubeRole;
+use k8s_openapi::api::{core::v1::Secret, rbac::v1::Role as KubeRole};
 use keyreeve::api::{FINALIZER, KeyState, Namespace, Role, Tenant, User};
 use kube::{
     Api, ResourceExt,
@@ -11,8 +11,8 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Cluster, Conditions, Grants, Keys, Operator, Release, Space, command, eventually, installed,
-    run, setting, until, until_gone,
+    Cluster, Conditions, Grants, Keys, Operator, Release, Server, Space, command, eventually,
+    installed, run, setting, until, until_gone,
 };
 
 const SYSTEM: &str = "keyreeve-system";
@@ -133,23 +133,92 @@ fn aggregates(labels: &serde_json::Map<String, Value>) -> bool {
     labels.keys().any(|label| label.starts_with("rbac.authorization.k8s.io/aggregate-to-"))
 }
 
+/// docs/security.md tells what follows from these.
+#[test]
+fn a_stolen_token_reaches_secrets_where_the_operator_works_and_no_other_kind() {
+    let user = "--as=system:serviceaccount:keyreeve-system:keyreeve";
+    let can = |question: &str| {
+        let mut ask = vec!["auth", "can-i", user];
+        ask.extend(question.split(' '));
+        String::from_utf8(command("kubectl", &ask).stdout).unwrap().trim() == "yes"
+    };
+    for reached in [
+        "get secrets -n default",
+        "create secrets -n default",
+        "patch secrets -n keyreeve-system",
+        "delete secrets -n keyreeve-system",
+        "patch users.keyreeve.dev -n default",
+        "patch tenants.keyreeve.dev --subresource=status -n default",
+    ] {
+        assert!(can(reached), "{reached}");
+    }
+    for kept in [
+        "patch secrets -n default",
+        "delete secrets -n default",
+        "get pods -n default",
+        "get configmaps -n default",
+        "create pods -n keyreeve-system",
+        "patch deployments.apps -n keyreeve-system",
+        "create serviceaccounts --subresource=token -n keyreeve-system",
+        "create roles.rbac.authorization.k8s.io -n keyreeve-system",
+        "create rolebindings.rbac.authorization.k8s.io -n keyreeve-system",
+        "create clusterrolebindings.rbac.authorization.k8s.io",
+        "escalate clusterroles.rbac.authorization.k8s.io",
+        "bind clusterroles.rbac.authorization.k8s.io",
+        "impersonate users",
+        "patch validatingwebhookconfigurations.admissionregistration.k8s.io",
+        "patch customresourcedefinitions.apiextensions.k8s.io",
+        "patch namespaces",
+        "create users.keyreeve.dev -n default",
+        "delete tenants.keyreeve.dev -n default",
+        "patch tenantprofiles.keyreeve.dev -n default",
+    ] {
+        assert!(!can(kept), "{kept}");
+    }
+}
+
 #[tokio::test]
 async fn a_release_for_one_namespace_may_do_all_that_it_has_to_do_there() {
+    // In a namespace of its own, so that none of its rights covers another.
+    let system = Space::new("enough-system").await;
     let space = Space::new("enough").await;
     let keystores = space.another("keystores", &[]).await;
-    let keystore = format!("keystore.namespace={keystores}");
-    // With the owner's id from the UID of kube-system.
-    let release = Release::install(&space, "less", &[&keystore, "ownerId="]);
     let namespace = space.namespace.as_str();
-    let flags = ["--watch-namespace", namespace, "--keystore-namespace", &keystores];
-    let _operator = start(&space, &release, &flags, &[]);
+    let values = [
+        format!("watchNamespaces={{{namespace}}}"),
+        format!("keystore.namespace={keystores}"),
+        // The owner's id is that of the cluster.
+        "ownerId=".into(),
+        "webhook.enabled=true".into(),
+    ];
+    let release = Release::install(&system, "less", &values.each_ref().map(String::as_str));
+    let certificate = format!("{}-webhook", release.name);
+    let registration = format!("{}.{}", release.name, system.namespace);
+    // The API server reaches no Service here.
+    let address = Server::new().address;
+    let config = json!([{
+        "op": "replace", "path": "/webhooks/0/clientConfig",
+        "value": {"url": format!("https://{address}/validate")},
+    }]);
+    let kind = "validatingwebhookconfiguration";
+    run("kubectl", &["patch", kind, &registration, "--type=json", "-p", &config.to_string()]);
+    let flags = [
+        ["--webhook-host", "127.0.0.1"],
+        ["--watch-namespace", namespace],
+        ["--keystore-namespace", &keystores],
+        ["--webhook-service-name", &certificate],
+        ["--webhook-configuration", &registration],
+        ["--webhook-bind-address", &address],
+    ]
+    .concat();
+    let operator = start(&system, &release, &flags, &["--webhook"]);
     space.make_profile("gold", json!({})).await;
     space.made_tenant("acme", json!({})).await;
     space.rotate("acme", "now").await;
     let rotates = |tenant: &Tenant| !tenant.kids(KeyState::Standby).is_empty();
     space.tenant("acme", "rotating", rotates).await;
-    // Its namespace is asked for, and an event that comes again is counted.
-    space.made::<User>("ada", json!({})).await;
+    space.made::<User>("ada", json!({"password": {"generate": {}}})).await;
+    // An event that comes again is counted.
     for times in 1..=2 {
         space.merge::<User>("ada", json!({"metadata": {"finalizers": null}})).await;
         let has_it = |user: &User| user.finalizers() == [FINALIZER];
@@ -159,7 +228,16 @@ async fn a_release_for_one_namespace_may_do_all_that_it_has_to_do_there() {
         })
         .await;
     }
+    // The Tenant's namespace is asked for.
     space.remove::<User>("ada").await;
+
+    // The certificate was made, and one that is damaged is made anew.
+    assert_eq!(operator.stop().await.code(), Some(0));
+    let damage = Patch::Merge(json!({"data": {"tls.crt": ""}}));
+    system.api::<Secret>().patch(&certificate, &PatchParams::default(), &damage).await.unwrap();
+    let _operator = start(&system, &release, &flags, &["--webhook"]);
+    let is_whole = |secret: &Secret| !secret.data.as_ref().unwrap()["tls.crt"].0.is_empty();
+    until(system.api::<Secret>(), &certificate, "whole again", is_whole).await;
 }
 
 #[tokio::test]
@@ -188,7 +266,11 @@ async fn what_cannot_be_read_is_got_to_say_so_everywhere_or_in_one_namespace() {
         [&everywhere, &here].into_iter().flat_map(|space| KINDS.map(|kind| (space, kind)))
     {
         let (objects, resource) = api(space, kind);
-        let spec = json!({"spec": "none"});
+        let spec = match kind {
+            "Tenant" => json!({"spec": {"enabled": "perhaps"}}),
+            "TenantProfile" => json!({"spec": {"plan": 1}}),
+            _ => json!({"spec": {"tenantRef": {"name": "acme"}, "deletionPolicy": 1}}),
+        };
         let broken = DynamicObject::new("broken", &resource).within(&space.namespace).data(spec);
         objects.create(&PostParams::default(), &broken).await.unwrap();
     }

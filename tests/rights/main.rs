@@ -104,6 +104,7 @@ fn granted() -> BTreeSet<Right> {
         "webhook.enabled=true",
         "uninstall.removeFinalizers=true",
         "ownerId=x",
+        "store.url=postgres://x/x,store.credentialsSecret=x",
     ];
     let mut granted = BTreeSet::new();
     for set in 0..1 << switches.len() {

@@ -70,9 +70,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .Values.store.credentialsSecret -}}
 {{- fail "store.credentialsSecret is set, but the store is SQLite, a file that nobody logs in to. Set store.url to the server that they are for, or leave them out" -}}
 {{- end -}}
-{{- if gt (int (.Values.replicas | default 1)) 1 -}}
-{{- fail "replicas is more than 1, but the store is SQLite, a file with one writer. Set store.url to postgres://… or keycloak+https://…, or replicas to 1" -}}
-{{- end -}}
 {{- else if not .Values.store.credentialsSecret -}}
 {{- if not (include "keyreeve.hasOwnCredentials" .) -}}
 {{- fail "store.credentialsSecret is needed: the name of a Secret in the release's namespace with the username and password of the operator at its store (or set KEYREEVE_STORE_PASSWORD by extraEnv)" -}}

@@ -17,11 +17,13 @@ use crate::{
 /// Conditions beside Ready, by which events about them are called, too.
 const CONDITIONS: [&str; 3] = ["Suspended", "PartiallyEnforced", "OverLimit"];
 /// Words of others in the form of a reason.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 9] = [
     "ServiceAccount",
     "UsernameCaseMapped",
     "ClusterRole",
     "RoleBinding",
+    "ReadWriteOnce",
+    "IfNotPresent",
     "NotSuspended",
     "NotOverLimit",
     "NotPaused",

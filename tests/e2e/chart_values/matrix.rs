@@ -49,6 +49,7 @@ fn of_stores() -> Vec<Set> {
             "PostgreSQL",
             json!({
                 "store": {"url": "postgres://db.example:6432/keyreeve", "credentialsSecret": "db"},
+                "replicas": 3,
                 "networkPolicy": {"enabled": true},
             }),
         ),

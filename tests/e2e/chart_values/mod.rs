@@ -62,6 +62,7 @@ async fn values_that_contradict_each_other_are_refused_in_a_sentence() {
     for (values, says) in [
         (json!({"persistence": {"enabled": false}}), "SQLite, which needs a volume"),
         (json!({"store": {"credentialsSecret": "x"}}), "a file that nobody logs in to"),
+        (json!({"replicas": 2}), "SQLite, a file with one writer"),
         (json!({"store": postgres}), "store.credentialsSecret is needed"),
         (json!({"store": {"url": "sqlite:/tmp/x.db"}}), "url"),
         (json!({"store": {"url": "postgres://me:secret@db/x"}}), "url"),
