@@ -69,7 +69,7 @@ start() {
   COMPUTED=0 BEGAN=$SECONDS
 }
 
-kubectl create namespace "$NAMESPACE" >/dev/null
+kubectl create namespace "$NAMESPACE" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
 objects >"$FILES/objects.json"
 start
 run_for 5
