@@ -37,7 +37,7 @@ pub(super) fn options(address: &str, id: &str, file: &str) -> Options {
 /// What comes of a write, which is tried a few times as long as something breaks in Keycloak.
 ///
 /// Two requests that come at once to what it has just put into its cache of a role's composites
-/// (DefaultLazyLoader), as after a realm was made, may be answered with a 500 before anything is done. The
+/// (`DefaultLazyLoader`), as after a realm was made, may be answered with a 500 before anything is done. The
 /// controller tries again; so do the tests. What breaks each time still does so here.
 macro_rules! unless_broken {
     ($write:expr, $broken:pat) => {{
