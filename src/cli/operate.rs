@@ -21,6 +21,8 @@ pub(super) type Stop = Shared<BoxFuture<'static, ()>>;
 
 /// What an operator works with, beside the store.
 pub(super) struct Operator {
+    /// What the store calls itself, also while it cannot be opened.
+    pub(super) store_kind: &'static str,
     pub(super) clients: Clients,
     pub(super) options: Options,
     pub(super) metrics: Arc<Metrics>,
@@ -39,17 +41,19 @@ impl Operator {
         self,
         open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
     ) -> Result<(), String> {
-        let Self { clients, options, metrics, health, stop } = self;
+        let Self { clients, options, metrics, health, stop, .. } = self;
         let term = Term::unlimited();
         let store = tokio::select! {
             store = open(&term) => store.map_err(|error| error.to_string())?,
             () = stop.clone() => return Ok(()),
         };
-        let lost = lost(&store, &term, &health, &metrics);
+        let (kind, lost) = (store.kind(), lost(&store, &term, &health));
         let ended = either(&stop, &lost);
         let clock = Arc::new(SystemClock);
-        controller::run(clients, store, options, clock, metrics, health.clone(), ended).await;
+        controller::run(clients, store, options, clock, metrics.clone(), health.clone(), ended)
+            .await;
         if lost.now_or_never().is_some() {
+            metrics.store.is_up(kind, false);
             tokio::select! {
                 () = stop => {}
                 // It is alive all the same.
@@ -69,7 +73,7 @@ impl Operator {
         candidacy: Candidacy,
         open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
     ) -> Result<(), String> {
-        let Self { clients, options, metrics, health, stop } = self;
+        let Self { store_kind, clients, options, metrics, health, stop } = self;
         let (clock, stopped) = (Arc::new(SystemClock), stop.clone());
         let mut standby = Standby::start(
             clients.clone(),
@@ -102,15 +106,22 @@ impl Operator {
                     // It may be this machine that is cut off: another replica tries.
                     Err(error @ OpenError::Away { .. }) => {
                         tracing::warn!("{error}");
+                        metrics.store.is_up(store_kind, false);
                         return Ok(());
                     }
                     Err(error) => return Err(error.to_string()),
                 };
-                let lost = lost(&store, &term, &health, &metrics);
+                let lost = lost(&store, &term, &health);
                 standby.lead(store, &term, either(&stop, &lost)).await;
                 if lost.now_or_never().is_some() {
-                    // It keeps the lease: the next replica would only take the store back.
-                    stop.clone().await;
+                    metrics.store.is_up(store_kind, false);
+                    // It keeps the lease as long as it can: the next replica would only take the store back.
+                    tokio::select! {
+                        () = term.ended() => {}
+                        () = stop.clone() => {}
+                    }
+                    health.set_store_lost(false);
+                    metrics.store.is_left(store_kind);
                 }
                 Ok(())
             })
@@ -121,9 +132,8 @@ impl Operator {
 }
 
 /// Done when another operator has taken the store over although this one leads, or is alone.
-fn lost(store: &Arc<dyn Store>, term: &Term, health: &Health, metrics: &Arc<Metrics>) -> Stop {
-    let (store, term) = (store.clone(), term.clone());
-    let (health, metrics) = (health.clone(), metrics.clone());
+fn lost(store: &Arc<dyn Store>, term: &Term, health: &Health) -> Stop {
+    let (store, term, health) = (store.clone(), term.clone(), health.clone());
     let lost = async move {
         store.taken_over().await;
         if !term.is_held() {
@@ -131,8 +141,7 @@ fn lost(store: &Arc<dyn Store>, term: &Term, health: &Health, metrics: &Arc<Metr
             return future::pending().await;
         }
         tracing::error!("{}", store::Error::TakenOver);
-        metrics.store.is_up(store.kind(), false);
-        health.set_store_lost();
+        health.set_store_lost(true);
     };
     lost.boxed().shared()
 }

@@ -249,7 +249,8 @@ impl Run {
             max_concurrent_reconciles: self.max_concurrent_reconciles,
             webhook,
         };
-        let operator = Operator { clients, options, metrics, health, stop };
+        let store_kind = url.kind();
+        let operator = Operator { store_kind, clients, options, metrics, health, stop };
         let open = async |term: &Term| self.store.open(&url, term).await;
         match candidacy {
             Some(candidacy) => Box::pin(operator.elected(candidacy, open)).await,

@@ -120,7 +120,8 @@ impl Uninstall {
     {
         let kind = K::plural(&());
         let mut released = BTreeSet::new();
-        let deadline = Instant::now() + COMES_BACK;
+        // Counted from the end of the first round: that of many objects takes long.
+        let mut deadline = None;
         loop {
             let held = held::<K>(client, &self.watch_namespace).await?;
             if self.dry_run {
@@ -130,7 +131,7 @@ impl Uninstall {
                 return Ok(());
             }
             let Some(first) = held.first() else { break };
-            if Instant::now() > deadline {
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
                 return Err(format!(
                     "{kind} {}/{} and {} more have the finalizer {FINALIZER} again: an operator still runs, which puts it back. Stop it (--deployment names its Deployment), and run this again",
                     first.namespace,
@@ -143,6 +144,7 @@ impl Uninstall {
                 .buffer_unordered(AT_ONCE)
                 .try_collect::<Vec<()>>()
                 .await?;
+            deadline.get_or_insert(Instant::now() + COMES_BACK);
             released.extend(held.into_iter().map(|held| (held.namespace, held.name)));
             sleep(PAUSE).await;
         }
@@ -206,12 +208,15 @@ where
     for api in apis.chain(everywhere) {
         let mut page = ListParams::default().limit(PAGE);
         loop {
-            let list = api.list_metadata(&page).await.map_err(|error| match error {
-                kube::Error::Api(status) if status.code == 404 => {
-                    format!("the cluster does not know {}.{}", K::plural(&()), K::group(&()))
+            let list = match api.list_metadata(&page).await {
+                Ok(list) => list,
+                // The CRD is gone, and all objects with it.
+                Err(kube::Error::Api(status)) if status.code == 404 => break,
+                Err(error) => {
+                    let what = K::plural(&());
+                    return Err(format!("listing {what} failed: {}", root_cause(&error)));
                 }
-                other => format!("listing {} failed: {}", K::plural(&()), root_cause(&other)),
-            })?;
+            };
             let more = list.metadata.continue_.filter(|token| !token.is_empty());
             let ours = list.items.into_iter().filter(|object| {
                 object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)

@@ -152,7 +152,7 @@ impl Election {
             };
             if let Some(wanted) = wanted {
                 let written = match &looked {
-                    Ok(None) => self.answer(self.api.create(&PostParams::default(), &wanted)).await,
+                    Ok(None) => self.create(&wanted).await,
                     _ => self.replace(&wanted).await,
                 };
                 match written {
@@ -286,6 +286,17 @@ impl Election {
                 _ => return,
             }
         }
+    }
+
+    async fn create(&self, lease: &Lease) -> Result<Lease, Trouble> {
+        let created = self.answer(async {
+            match self.api.create(&PostParams::default(), lease).await {
+                // Not the Lease, but its namespace: it will hardly come by itself.
+                Err(kube::Error::Api(status)) if status.is_not_found() => Ok(Err(status.message)),
+                answer => answer.map(Ok),
+            }
+        });
+        created.await?.map_err(Trouble::Other)
     }
 
     async fn replace(&self, lease: &Lease) -> Result<Lease, Trouble> {

@@ -15,6 +15,18 @@ pub enum StoreUrl {
     Keycloak(keycloak::Address),
 }
 
+impl StoreUrl {
+    /// What the store calls itself: [`super::Store::kind`].
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+            Self::Keycloak(_) => "keycloak",
+        }
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = OpenError;
 

@@ -57,9 +57,9 @@ impl Health {
         self.webhook_missing.store(false, Ordering::Relaxed);
     }
 
-    /// Another operator has taken the store over: this one does no more, and never will.
-    pub fn set_store_lost(&self) {
-        self.store_lost.store(true, Ordering::Relaxed);
+    /// Whether another operator has taken the store over from this one, which does no more until it leads anew.
+    pub fn set_store_lost(&self, is_lost: bool) {
+        self.store_lost.store(is_lost, Ordering::Relaxed);
     }
 
     /// What it is not ready for want of.

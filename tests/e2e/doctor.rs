@@ -19,7 +19,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Cluster, Conditions, Hook, Space, eventually, run, setting, until, until_gone,
+    Cluster, Conditions, Hook, Space, client, eventually, run, setting, until, until_gone,
 };
 
 /// What the doctor found.
@@ -189,7 +189,11 @@ async fn crds_of_another_version_and_an_operator_that_is_not_there_are_named() {
     let cluster = Cluster::start().await;
     let space = cluster.space("doctor-crds").await;
     let none = "Operator: there is no operator anywhere";
-    let look = || look(&space.operator_kubeconfig, &[]);
+    let admin = cluster.kubeconfig();
+    let look = || look(&admin, &[]);
+    let deployments: Api<Deployment> = Api::namespaced(client(&admin).await, "keyreeve-system");
+    deployments.delete("keyreeve", &DeleteParams::default()).await.unwrap();
+    until_gone(deployments, "keyreeve").await;
     look().is_alone(none);
     cluster.take_any_tenant(true).await;
     let troubles = look().troubles();

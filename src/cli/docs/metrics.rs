@@ -26,7 +26,7 @@ const LABELS: [(&str, &str); 16] = [
         "`overdue` (by more than an hour), `day`, `week` (within that), `later`, `never` (it is switched off)",
     ),
     ("kind", "`Tenant`, `TenantProfile`, `Namespace`, `Role`, `User`"),
-    ("name", "the same as `controller`"),
+    ("name", "the same as `controller`; of `leader_election_master_status` the name of the Lease"),
     (
         "operation",
         "what the store was asked for: `observe`, `apply`, `delete`, `census`, `last_passwords`",
@@ -97,6 +97,7 @@ pub(super) fn one_of_each() -> Metrics {
     drop(metrics.began("user", "a/b"));
     metrics.ended("user", ReconcileResult::success, no_time);
     metrics.problem("user", &Problem::waiting(Reason::TenantNotFound, ""));
+    metrics.leads("keyreeve", true);
     metrics.store.is_up("sqlite", true);
     metrics.store.called("sqlite", "apply", "created", no_time);
     metrics.webhook.answered("/validate", 200, "User", Verdict::allowed, no_time);

@@ -22,7 +22,7 @@ pub fn judge(user: &str, asked: &[(Right, bool)]) -> Vec<Line> {
             None => places.push((place, vec![right.verb])),
         }
     }
-    let advice = "give it back what the chart grants: `helm upgrade` does with rbac.create true; `helm template charts/keyreeve -s templates/rbac.yaml` prints it";
+    let advice = "give it back what the chart grants: `helm upgrade` does with rbac.create true; templates/rbac.yaml and templates/leader-election.yaml in charts/keyreeve list it";
     let say = |(place, verbs): (String, Vec<&str>)| {
         Line::wrong(
             Check::Permissions,

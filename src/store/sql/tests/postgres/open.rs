@@ -134,7 +134,7 @@ async fn connections_give_up_rather_than_hang() {
     for (name, value) in [
         ("statement_timeout", "15s"),
         ("lock_timeout", "2s"),
-        ("idle_in_transaction_session_timeout", "20s"),
+        ("idle_in_transaction_session_timeout", "10s"),
         ("application_name", "keyreeve"),
     ] {
         for mut tx in [
