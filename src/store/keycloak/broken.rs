@@ -3,7 +3,7 @@
 //! Keycloak answers 500 to what its database cannot hold, and just so while its database is in trouble. What is
 //! known to be too long is never sent. Of the rest it is taken that it comes from what is written when the same
 //! breaks again and again, although what is there could be read each time, and others do not fare alike: their
-//! writes were done meanwhile, or there were none. It is still tried again, as all that is refused: with each resync.
+//! writes were done meanwhile, or there were none for longer than a passing trouble. It is still tried again, as all that is refused: with each resync.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,8 @@ use crate::store::Key;
 pub(super) const TRIES: u32 = 5;
 /// What did not break for so long is forgotten: longer than a resync.
 const MEMORY: Duration = Duration::from_hours(2);
-/// What broke in this time is a sign of trouble in Keycloak: longer than the pause between two tries.
+/// What broke in this time is a sign of trouble in Keycloak: longer than the pause between two tries. One that breaks
+/// alone must have done so for as long: it may be the only one written while Keycloak is in trouble.
 const MOMENT: Duration = Duration::from_mins(2);
 
 /// What broke, and what did not.
@@ -74,7 +75,8 @@ impl Broken {
         object.tries += 1;
         object.last = now;
         let others_are_done = state.done.is_some_and(|at| at > object.first);
-        object.tries >= TRIES && (others_are_done || !alike)
+        let is_lasting = since(object.first) >= MOMENT;
+        object.tries >= TRIES && (others_are_done || (!alike && is_lasting))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -96,13 +98,26 @@ mod tests {
     }
 
     #[test]
-    fn one_that_breaks_alone_is_refused_after_some_tries() {
+    fn one_that_breaks_alone_is_refused_after_a_while() {
         let broken = Broken::default();
-        assert_eq!(tries(&broken, "acme"), Some(TRIES));
-        assert_eq!(tries(&broken, "acme"), Some(1), "and from then on at once");
-        assert!(!broken.comes_from_it(&key("acme"), "another".into()), "it was edited");
+        let began = Instant::now();
+        let breaks = |what: &str, at| broken.at(&key("acme"), what.into(), at);
+        assert!((1..=3 * TRIES).all(|_| !breaks("same", began)), "it may pass");
+        assert!(!breaks("same", began + MOMENT / 2));
+        assert!(breaks("same", began + MOMENT));
+        assert!(breaks("same", began + MOMENT), "and from then on at once");
+        assert!(!breaks("another", began + MOMENT), "it was edited");
+        assert!(!breaks("another", began + 2 * MOMENT), "not tried often enough");
+    }
+
+    #[test]
+    fn one_that_breaks_while_others_are_done_is_refused_after_some_tries() {
+        let broken = Broken::default();
+        assert!(!broken.comes_from_it(&key("acme"), "same".into()));
+        broken.done(&key("other"), true);
+        assert_eq!(tries(&broken, "acme"), Some(TRIES - 1));
         broken.done(&key("acme"), true);
-        assert_eq!(tries(&broken, "acme"), Some(TRIES));
+        assert_eq!(tries(&broken, "acme"), None, "it begins anew");
     }
 
     #[test]
@@ -119,7 +134,8 @@ mod tests {
         let broken = Broken::default();
         let now = Instant::now();
         assert!(!broken.at(&key("other"), "x".into(), now));
-        let later = now + 2 * MOMENT;
-        assert!((1..=TRIES).any(|_| broken.at(&key("acme"), "same".into(), later)));
+        let later = |moments| now + moments * MOMENT;
+        assert!((1..TRIES).all(|_| !broken.at(&key("acme"), "same".into(), later(2))));
+        assert!(broken.at(&key("acme"), "same".into(), later(3)));
     }
 }
