@@ -46,10 +46,22 @@ impl<E: Clone> Attempts<E> {
         attempt: impl Future<Output = Result<T, E>>,
         is_away: impl Fn(&E) -> bool,
     ) -> Result<T, E> {
+        self.make_telling(attempt, |failure| Some(is_away(failure))).await
+    }
+
+    /// The same, where an error may also tell nothing of the store: what was known before stays.
+    pub(super) async fn make_telling<T>(
+        &self,
+        attempt: impl Future<Output = Result<T, E>>,
+        is_away: impl Fn(&E) -> Option<bool>,
+    ) -> Result<T, E> {
         let trying = self.begin()?;
         let result = attempt.await;
-        let failure = result.as_ref().err().filter(|failure| is_away(failure));
-        self.state().failure = failure.map(|failure| (failure.clone(), Instant::now()));
+        let failure = result.as_ref().err();
+        if let Some(is_away) = failure.map_or(Some(false), is_away) {
+            let failure = failure.filter(|_| is_away);
+            self.state().failure = failure.map(|failure| (failure.clone(), Instant::now()));
+        }
         drop(trying);
         result
     }
@@ -133,6 +145,19 @@ mod tests {
         back.send(()).unwrap();
         assert!(one.await.is_ok());
         assert_eq!(attempts.told(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn an_error_that_tells_nothing_leaves_what_was_known() {
+        let attempts = Attempts::default();
+        let before = Instant::now();
+        let slow = || attempts.make_telling(ready(Err::<(), _>("slow")), |_| None);
+        assert!(slow().await.is_err());
+        assert_eq!(attempts.failed_since(before), Ok(()));
+        assert!(attempts.make(ready(AWAY), is_away).await.is_err());
+        assert!(slow().await.is_err());
+        assert_eq!(attempts.failed_since(before), AWAY);
+        assert_eq!(attempts.told(), Ok(()), "nobody tries now");
     }
 
     #[tokio::test]

@@ -16,6 +16,12 @@ pub(super) enum Failure {
     /// It took too long: whether a write was done is not known.
     #[error("Keycloak at {0} gave no answer within {1} s")]
     TimedOut(String, u64),
+    /// Making or deleting one realm took too long, which says nothing of other requests.
+    #[error("Keycloak did not end {0} within {1} s")]
+    Slow(String, u64),
+    /// Where Keycloak should be there is none.
+    #[error("{0} is not there: look at the path in --store, and whether Keycloak runs")]
+    Elsewhere(String),
     /// It has more to do than it can, or is just starting.
     #[error("Keycloak answered {0}: it is too busy, or just starting")]
     Busy(StatusCode, Option<Duration>),
@@ -71,6 +77,11 @@ impl Failure {
         matches!(self, Self::Away(..) | Self::TimedOut(..))
     }
 
+    /// Whether one request took long, and others need not.
+    pub(super) const fn is_slow(&self) -> bool {
+        matches!(self, Self::Slow(..))
+    }
+
     /// How long to wait at least, if the same request may be sent again at once.
     pub(super) fn again(&self, method: &Method) -> Option<Duration> {
         match self {
@@ -87,7 +98,7 @@ impl Failure {
 }
 
 /// What Keycloak says of an error, in one of the members in which it does.
-fn said(body: &Value) -> String {
+pub(super) fn said(body: &Value) -> String {
     let members = ["errorMessage", "error_description", "error"];
     let said = members.iter().find_map(|name| body.get(name)?.as_str());
     said.unwrap_or("it gave no reason").chars().take(200).collect()

@@ -168,6 +168,7 @@ impl Store for KeycloakStore {
             && found::is_expected(Some(&found), expected)
             && is_as_desired(&found, desired)
         {
+            self.broken.done(&key, false);
             return Ok(Applied::Unchanged);
         }
         let _turn = self.turn(key.tenant()).await?;
@@ -212,7 +213,13 @@ impl Store for KeycloakStore {
             Key::Role { .. } => server::path(&[tenant, "roles-by-id", &found.id]),
             Key::User { .. } => server::path(&[tenant, "users", &found.id]),
         };
+        let realm_turn = match key {
+            Key::Tenant { .. } => Some(self.server.realm_turn().await),
+            _ => None,
+        };
         self.server.delete(&path, None).await?;
+        drop(realm_turn);
+        self.broken.done(key, true);
         // What was in it, or held it, was observed with it.
         self.recent.forget(tenant);
         self.names.forget(tenant);

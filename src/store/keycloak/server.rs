@@ -6,7 +6,7 @@ use std::{
 };
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use http::{Method, StatusCode, header::RETRY_AFTER};
+use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard, Semaphore};
@@ -41,8 +41,8 @@ pub(super) struct Server {
     timeout: Duration,
     places: Semaphore,
     attempts: Attempts<Failure>,
-    /// Keycloak makes one realm at a time; waiting here leaves the places to others.
-    realm_creation: Mutex<()>,
+    /// Keycloak makes or deletes one realm at a time; waiting here leaves the places to others.
+    realm_turn: Mutex<()>,
     requests: Requests,
     term: Term,
 }
@@ -72,7 +72,7 @@ impl Server {
             timeout: TIMEOUT,
             places: Semaphore::new(options.concurrency.max(1)),
             attempts: Attempts::default(),
-            realm_creation: Mutex::default(),
+            realm_turn: Mutex::default(),
             requests: Requests::default(),
             term: options.term.clone(),
         })
@@ -80,17 +80,17 @@ impl Server {
 
     /// The operator's own id in Keycloak: that of its service account.
     pub(super) async fn subject(&self) -> Result<String, Failure> {
-        Ok(self.tokens.get(&self.transport).await?.subject)
+        Ok(self.tokens.get(&self.transport, Instant::now()).await?.subject)
     }
 
-    /// Held while a realm is made.
-    pub(super) async fn realm_creation(&self) -> MutexGuard<'_, ()> {
-        self.realm_creation.lock().await
+    /// Held while a realm is made or deleted.
+    pub(super) async fn realm_turn(&self) -> MutexGuard<'_, ()> {
+        self.realm_turn.lock().await
     }
 
     #[cfg(test)]
     pub(super) async fn token(&self) -> Token {
-        self.tokens.get(&self.transport).await.unwrap()
+        self.tokens.get(&self.transport, Instant::now()).await.unwrap()
     }
 
     #[cfg(test)]
@@ -170,14 +170,19 @@ impl Server {
             .build();
         let mut renewed = false;
         loop {
+            let came_at = Instant::now();
             let attempt = async {
-                let token = self.tokens.get(&self.transport).await?;
+                // The place comes first: a token must not grow old while waiting for one. It is never closed.
+                let _place = self.places.acquire().await;
+                let token = self.tokens.get(&self.transport, came_at).await?;
                 match self.send_once(&method, path, body, &token).await {
-                    Err(failure) if failure.is_away() => Err(failure),
+                    Err(failure) if failure.is_away() || failure.is_slow() => Err(failure),
                     answer => Ok((token, answer)),
                 }
             };
-            let attempt = self.attempts.make(attempt, Failure::is_away);
+            let attempt = self.attempts.make_telling(attempt, |failure| {
+                if failure.is_slow() { None } else { Some(failure.is_away()) }
+            });
             let attempt =
                 self.term.during(attempt).await.unwrap_or_else(|ended| {
                     Err(Failure::Away(self.base.clone(), ended.to_string()))
@@ -196,7 +201,7 @@ impl Server {
                 return Err(failure);
             };
             let pause = pause.max(least);
-            if began.elapsed() + pause > LONGEST_WAIT {
+            if began.elapsed().saturating_add(pause) > LONGEST_WAIT {
                 return Err(failure);
             }
             tokio::time::sleep(pause).await;
@@ -210,11 +215,8 @@ impl Server {
         body: Option<&Value>,
         token: &Token,
     ) -> Result<Value, Failure> {
-        // It is never closed.
-        let _place = self.places.acquire().await;
-        let is_realm = !path.trim_start_matches('/').contains('/');
-        let timeout =
-            if is_realm && method != Method::GET { TIMEOUT_OF_REALMS } else { self.timeout };
+        let is_slow = makes_or_deletes_a_realm(method, path);
+        let timeout = if is_slow { TIMEOUT_OF_REALMS } else { self.timeout };
         let url = format!("{}/admin/realms{path}", self.base);
         let body = body.map(|body| ("application/json", super::body::of(body)));
         let call = Call {
@@ -224,13 +226,14 @@ impl Server {
             body,
             timeout,
         };
-        let answer = self.transport.send(call).await.map_err(|error| match error {
-            NoAnswer::TimedOut => Failure::TimedOut(self.base.clone(), timeout.as_secs()),
-            NoAnswer::Broken(cause) => Failure::Away(self.base.clone(), cause),
-        })?;
         // What is looked for may be personal: the query stays out of messages.
         let path = path.split('?').next().unwrap_or_default();
         let what = format!("{method} {path}");
+        let answer = self.transport.send(call).await.map_err(|error| match error {
+            NoAnswer::TimedOut if is_slow => Failure::Slow(what.clone(), timeout.as_secs()),
+            NoAnswer::TimedOut => Failure::TimedOut(self.base.clone(), timeout.as_secs()),
+            NoAnswer::Broken(cause) => Failure::Away(self.base.clone(), cause),
+        })?;
         let answered = understand(&what, &answer)?;
         let counter =
             if method == Method::GET { &self.requests.reads } else { &self.requests.writes };
@@ -239,13 +242,17 @@ impl Server {
     }
 }
 
+/// Whether a request may take long. `path` is below `/admin/realms`.
+fn makes_or_deletes_a_realm(method: &Method, path: &str) -> bool {
+    let is_realm = !path.trim_start_matches('/').contains('/');
+    is_realm && matches!(*method, Method::POST | Method::DELETE)
+}
+
 /// What an answer says.
 fn understand(what: &str, answer: &Raw) -> Result<Value, Failure> {
     let body = serde_json::from_slice::<Value>(&answer.body);
     if !answer.status.is_success() {
-        let wait = answer.headers.get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
-        let wait = wait.and_then(|wait| wait.trim().parse().ok()).map(Duration::from_secs);
-        return Err(Failure::of(what, answer.status, wait, &body.unwrap_or_default()));
+        return Err(Failure::of(what, answer.status, answer.wait(), &body.unwrap_or_default()));
     }
     match body {
         Ok(body) => Ok(body),
@@ -268,4 +275,23 @@ pub(super) fn path(segments: &[&str]) -> String {
 /// A value in a query.
 pub(super) fn query(value: &str) -> String {
     utf8_percent_encode(value, SEGMENT).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_making_and_deleting_a_realm_may_take_long() {
+        for (method, path, may) in [
+            (Method::POST, "", true),
+            (Method::DELETE, "/acme", true),
+            (Method::PUT, "/acme", false),
+            (Method::GET, "/acme", false),
+            (Method::POST, "/acme/users", false),
+            (Method::DELETE, "/acme/users/1", false),
+        ] {
+            assert_eq!(makes_or_deletes_a_realm(&method, path), may, "{method} {path}");
+        }
+    }
 }

@@ -107,7 +107,7 @@ impl KeycloakStore {
             }
             realm["components"][keys::PROVIDER] = keys::components(tenant, keys);
         }
-        let _turn = self.server.realm_creation().await;
+        let _turn = self.server.realm_turn().await;
         self.server.post("", realm).await?;
         Ok(())
     }

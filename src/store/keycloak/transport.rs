@@ -19,6 +19,8 @@ use zeroize::Zeroizing;
 
 /// An answer is never longer: a page of a list is some megabytes.
 const MAX_ANSWER: usize = 64 << 20;
+/// Nor does one ask for a longer pause.
+const MAX_WAIT: Duration = Duration::from_hours(24);
 
 /// Sends requests over connections that are kept.
 pub(super) struct Transport {
@@ -41,6 +43,14 @@ pub(super) struct Raw {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+}
+
+impl Raw {
+    /// How long it asks to wait before the next request.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let seconds = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds).min(MAX_WAIT))
+    }
 }
 
 /// Why there is no answer.
@@ -120,4 +130,23 @@ fn cause(error: &(dyn std::error::Error + 'static)) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_is_asked_for_has_an_end() {
+        for (value, seconds) in [
+            (" 3 ", Some(3)),
+            ("0", Some(0)),
+            ("18446744073709551615", Some(86_400)),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+        ] {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, value.parse().unwrap())]);
+            let answer = Raw { status: StatusCode::OK, headers, body: Bytes::new() };
+            assert_eq!(answer.wait(), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
 }
