@@ -134,19 +134,25 @@ impl KeycloakStore {
             // Adopted or made, it carries a mark from now on.
             self.names.forget_unmarked(tenant);
         }
-        match found {
-            None => self.create_role(tenant, &own, &contained, &wanted, &attributes).await?,
+        let written = match found {
+            None => self.create_role(tenant, &own, &contained, &wanted, &attributes).await,
             Some(found) => {
-                self.update_role(tenant, &own, &wanted, &attributes, found).await?;
-                if names.is_some() {
-                    self.regroup(tenant, &own, &contained, found).await?;
+                // What was applied is remembered last, so that an attempt that breaks off is made again.
+                let regrouped = match names {
+                    Some(_) => self.regroup(tenant, &own, &contained, found).await,
+                    None => Ok(()),
+                };
+                match regrouped {
+                    Ok(()) => self.update_role(tenant, &own, &wanted, &attributes, found).await,
+                    Err(error) => Err(error),
                 }
             }
-        }
+        };
         if limits::is_new(found) {
-            // Somebody may have looked while it had none.
+            // Somebody may have looked while it had none; and one that failed may have been done.
             self.names.forget_unmarked(tenant);
         }
+        written?;
         Ok(applied(found, fields))
     }
 
