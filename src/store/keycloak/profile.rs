@@ -73,7 +73,7 @@ fn declaration(name: &str, longest: u32) -> Value {
 }
 
 fn is_enough(attribute: &Value, longest: u32) -> bool {
-    attribute["permissions"]["edit"] == json!(["admin"])
+    attribute["permissions"] == declaration("", longest)["permissions"]
         && attribute["validations"]["length"]["max"].as_u64() >= Some(longest.into())
 }
 
@@ -91,8 +91,10 @@ mod tests {
             (&"shoeSize".into(), &json!([1]))
         );
         assert_eq!(with_ours(&with), None);
-        let mut loosened = with;
-        loosened["attributes"][1]["permissions"]["edit"] = json!(["admin", "user"]);
-        assert!(with_ours(&loosened).is_some(), "nobody else may write what is ours");
+        for may in ["edit", "view"] {
+            let mut loosened = with.clone();
+            loosened["attributes"][1]["permissions"][may] = json!(["admin", "user"]);
+            assert_eq!(with_ours(&loosened).as_ref(), Some(&with), "nobody else may {may} it");
+        }
     }
 }
