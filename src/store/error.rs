@@ -28,7 +28,7 @@ pub enum Error {
     /// The store is away, locked, full, read-only or too slow: it will be tried again.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
-    /// Something broke in the store over a write, which was not done: it will be tried again.
+    /// Something broke in the store over a write; whether, or how far, it was done is not known: it will be tried again.
     #[error("the store could not do it: {0}")]
     Broken(String),
     /// Somebody else wrote between observing and applying: it will be tried again.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Passes calls on during a term. Afterwards none is begun, and what is under way is given up: a transaction
-/// that was not committed is rolled back.
+/// that was not committed is rolled back. What was sent to Keycloak may still be done; the next apply completes it.
 pub struct Led {
     store: Arc<dyn Store>,
     term: Term,
