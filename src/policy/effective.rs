@@ -179,6 +179,18 @@ impl Document {
         self.sources.iter().filter(|(_, source)| **source != Source::Store).map(|(path, _)| path)
     }
 
+    /// The same, with these named as unenforced as well where tenant or profile set them.
+    #[must_use]
+    pub fn with_unenforced(mut self, paths: &[&str]) -> Self {
+        for path in paths {
+            let is_set = self.set_paths().any(|set| set == path);
+            if is_set && !self.unenforced.iter().any(|named| named == path) {
+                self.unenforced.push((*path).to_owned());
+            }
+        }
+        self
+    }
+
     /// Lock-out and brute-force settings that the store does not enforce.
     #[must_use]
     pub fn unenforced_protection(&self) -> Vec<&str> {

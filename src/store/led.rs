@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
@@ -44,6 +44,10 @@ impl Store for Led {
 
     fn support(&self, path: &str, value: &Value) -> Support {
         self.store.support(path, value)
+    }
+
+    fn in_part(&self, settings: &Map<String, Value>) -> Vec<&'static str> {
+        self.store.in_part(settings)
     }
 
     fn signs(&self) -> bool {

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 mod attempts;
@@ -53,6 +53,11 @@ pub trait Store: Send + Sync {
 
     /// What the store can do with a setting of this value.
     fn support(&self, path: &str, value: &Value) -> Support;
+
+    /// The paths of settings that the store enforces only in part, because of what others say.
+    fn in_part(&self, _settings: &Map<String, Value>) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     /// Whether the store signs itself, and so wants the private halves of a tenant's keys
     /// ([`Desired::keys`]).

@@ -310,7 +310,7 @@ impl Tenant {
         context: &Context,
     ) -> Result<effective::Document, Problem> {
         let profile_name = profile.map(ResourceExt::name_any).unwrap_or_default();
-        effective::decide(effective::Inputs {
+        let document = effective::decide(effective::Inputs {
             tenant: &self.spec,
             profile: profile.map(|profile| (profile_name.as_str(), &profile.spec)),
             found: found.filter(|_| memo.adopted).map(|found| effective::Found {
@@ -319,7 +319,9 @@ impl Tenant {
                 ever_set: &memo.ever_set,
             }),
             support: &|path: &str, value: &Value| context.store.support(path, value),
-        })
+        })?;
+        let in_part = context.store.in_part(&document.settings);
+        Ok(document.with_unenforced(&in_part))
     }
 
     /// Who is in the tenant, told at most once a second; and when to look again if it is too soon.

@@ -39,7 +39,7 @@ mod users;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::OwnedMutexGuard;
 use zeroize::Zeroizing;
 
@@ -138,6 +138,10 @@ impl Store for KeycloakStore {
 
     fn support(&self, path: &str, value: &Value) -> Support {
         Self::supports(path, value)
+    }
+
+    fn in_part(&self, settings: &Map<String, Value>) -> Vec<&'static str> {
+        support::in_part(settings)
     }
 
     fn signs(&self) -> bool {

@@ -140,7 +140,7 @@ const fn rule(path: &'static str, fields: &'static [&'static str]) -> Native {
     }
 }
 
-fn as_seconds(value: &Value) -> Option<u64> {
+pub(super) fn as_seconds(value: &Value) -> Option<u64> {
     Some(value.as_str()?.parse::<Duration>().ok()?.as_secs())
 }
 

@@ -1,8 +1,8 @@
 //! What Keycloak can do with which setting.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::settings::NATIVES;
+use super::settings::{NATIVES, as_seconds};
 use crate::{api::paths::is_at_or_below, policy::Support};
 
 /// What Keycloak does with a setting of this value (docs/stores-keycloak.md has the table).
@@ -37,6 +37,15 @@ pub(super) fn of(path: &str, value: &Value) -> Support {
         | "settings.policies.bruteForce.enabled"
         | "settings.policies.bruteForce.notification" => switched_off(path, value),
         _ => nothing_or_carried(value),
+    }
+}
+
+/// The settings that Keycloak cuts short because of others: no refresh token lives longer than its session.
+pub(super) fn in_part(settings: &Map<String, Value>) -> Vec<&'static str> {
+    let lives = |name: &str| as_seconds(settings.get("ttl")?.get(name)?);
+    match (lives("refreshToken"), lives("session")) {
+        (Some(token), Some(session)) if token > session => vec!["settings.ttl.refreshToken"],
+        _ => Vec::new(),
     }
 }
 
@@ -91,6 +100,22 @@ mod tests {
         assert!(
             defaults::tenant_settings()["settings"]["policies"]["bruteForce"]["enabled"] == true
         );
+    }
+
+    #[test]
+    fn a_refresh_token_that_outlives_its_session_is_named_where_somebody_sets_it() {
+        for (ttl, named) in [
+            (json!({"refreshToken": "20h"}), true),
+            (json!({"refreshToken": "600m"}), false),
+            (json!({"refreshToken": "2h", "session": "1h"}), true),
+            (json!({"session": "1h"}), false),
+        ] {
+            let document = decide(json!({"settings": {"ttl": ttl}})).unwrap();
+            let in_part = in_part(&document.settings);
+            let document = document.with_unenforced(&in_part);
+            let is_named = document.unenforced == ["settings.ttl.refreshToken"];
+            assert_eq!(is_named, named, "{ttl}: {:?}", document.unenforced);
+        }
     }
 
     #[test]
