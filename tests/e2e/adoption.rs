@@ -107,6 +107,8 @@ async fn in_an_adopted_tenant_a_hand_may_change_what_was_never_set_and_nothing_e
     let mut database = found(&space).await;
     let _operator = Operator::start_with(&space, &ADOPTABLE);
     adopted(&space, json!({"settings": {"ttl": {"session": "3h"}}})).await;
+    // Not in the midst of a look.
+    space.resync("acme").await;
     let edit = "UPDATE tenants SET display_name = 'By hand', \
                 settings = json_set(settings, '$.rememberMe', json('false'))";
     database.execute(edit).await;

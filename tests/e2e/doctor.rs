@@ -19,7 +19,8 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Cluster, Conditions, Hook, Space, client, eventually, run, setting, until, until_gone,
+    Cluster, Conditions, Hook, Space, client, eventually, run, setting, token_kubeconfig, until,
+    until_gone,
 };
 
 /// What the doctor found.
@@ -165,9 +166,10 @@ async fn an_install_that_is_well_needs_nobody_and_what_is_broken_is_named() {
 #[tokio::test]
 async fn who_may_not_look_is_told_so_and_where_there_is_no_answer_one_says_so() {
     let space = Space::new("doctor-stranger").await;
-    let hook = Hook::install(&space).await;
-    // The operator itself may not look around.
-    let found = look(&hook.kubeconfig, &["--namespace", &space.namespace]);
+    run("kubectl", &["create", "serviceaccount", "stranger", "--namespace", &space.namespace]);
+    let (admin, stranger) = (setting("KEYREEVE_TEST_KUBECONFIG"), space.folder().join("stranger"));
+    token_kubeconfig(Path::new(&admin), &space.namespace, "stranger", &stranger);
+    let found = look(&stranger, &["--namespace", &space.namespace]);
     let troubles = found.troubles();
     assert_eq!(found.code, Some(2), "{troubles:#?}");
     assert!(troubles.iter().all(|trouble| trouble.contains(": you may not ")), "{troubles:#?}");
