@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store};
-use crate::{
-    leadership::Term,
-    policy::{Support, password::Argon2Cost},
+use super::{
+    Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store, says_as_its_store,
 };
+use crate::leadership::Term;
 
 /// Passes calls on during a term. Afterwards none is begun, and what is under way is given up: a transaction
 /// that was not committed is rolled back. What was sent to Keycloak may still be done; the next apply completes it.
@@ -34,29 +32,7 @@ impl Led {
 
 #[async_trait]
 impl Store for Led {
-    fn kind(&self) -> &'static str {
-        self.store.kind()
-    }
-
-    fn id(&self) -> &str {
-        self.store.id()
-    }
-
-    fn support(&self, path: &str, value: &Value) -> Support {
-        self.store.support(path, value)
-    }
-
-    fn in_part(&self, settings: &Map<String, Value>) -> Vec<&'static str> {
-        self.store.in_part(settings)
-    }
-
-    fn signs(&self) -> bool {
-        self.store.signs()
-    }
-
-    fn password_cost(&self) -> Option<Argon2Cost> {
-        self.store.password_cost()
-    }
+    says_as_its_store!();
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {
         self.call(self.store.observe(key)).await
@@ -80,10 +56,6 @@ impl Store for Led {
 
     async fn census(&self, tenant: &str) -> Result<Census, Error> {
         self.call(self.store.census(tenant)).await
-    }
-
-    async fn taken_over(&self) {
-        self.store.taken_over().await;
     }
 }
 

@@ -10,6 +10,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -100,10 +104,48 @@ pub trait Store: Send + Sync {
 
     /// Done when another operator has taken the store over, so that this one must not go on. Where a
     /// store can be used by one operator at a time only, that never comes.
-    async fn taken_over(&self) {
-        std::future::pending::<()>().await;
+    fn taken_over(&self) -> BoxFuture<'_, ()> {
+        future::pending().boxed()
     }
 }
+
+/// What a store around another one, its field `store`, says as that one does. Once for all of them: what one
+/// forgot would be the trait's default, and nobody would notice.
+macro_rules! says_as_its_store {
+    () => {
+        fn kind(&self) -> &'static str {
+            self.store.kind()
+        }
+
+        fn id(&self) -> &str {
+            self.store.id()
+        }
+
+        fn support(&self, path: &str, value: &serde_json::Value) -> $crate::policy::Support {
+            self.store.support(path, value)
+        }
+
+        fn in_part(
+            &self,
+            settings: &serde_json::Map<String, serde_json::Value>,
+        ) -> Vec<&'static str> {
+            self.store.in_part(settings)
+        }
+
+        fn signs(&self) -> bool {
+            self.store.signs()
+        }
+
+        fn password_cost(&self) -> Option<$crate::policy::password::Argon2Cost> {
+            self.store.password_cost()
+        }
+
+        fn taken_over(&self) -> futures::future::BoxFuture<'_, ()> {
+            self.store.taken_over()
+        }
+    };
+}
+pub(crate) use says_as_its_store;
 
 /// Who is in a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,13 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use async_trait::async_trait;
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Metrics;
-use crate::{
-    policy::{Support, password::Argon2Cost},
-    store::{Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store},
+use crate::store::{
+    Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, Store, says_as_its_store,
 };
 
 /// Passes every call on and counts it by operation and outcome.
@@ -43,25 +41,7 @@ impl Measured {
 
 #[async_trait]
 impl Store for Measured {
-    fn kind(&self) -> &'static str {
-        self.store.kind()
-    }
-
-    fn id(&self) -> &str {
-        self.store.id()
-    }
-
-    fn support(&self, path: &str, value: &Value) -> Support {
-        self.store.support(path, value)
-    }
-
-    fn signs(&self) -> bool {
-        self.store.signs()
-    }
-
-    fn password_cost(&self) -> Option<Argon2Cost> {
-        self.store.password_cost()
-    }
+    says_as_its_store!();
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {
         let began = Instant::now();

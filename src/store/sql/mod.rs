@@ -34,6 +34,7 @@ mod users;
 mod writes;
 
 use async_trait::async_trait;
+use futures::{FutureExt, future::BoxFuture};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -149,7 +150,7 @@ impl Store for SqlStore {
         Ok(census)
     }
 
-    async fn taken_over(&self) {
-        self.engine.taken_over().await;
+    fn taken_over(&self) -> BoxFuture<'_, ()> {
+        self.engine.taken_over().boxed()
     }
 }

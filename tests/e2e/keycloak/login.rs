@@ -182,4 +182,12 @@ async fn a_lock_out_survives_a_resync_and_what_an_administrator_changed_is_put_r
     space.event("acme", "Warning DriftCorrected").await;
     space.event("ada", "Warning DriftCorrected").await;
     assert!(space.ready("acme").await.condition("PartiallyEnforced").is_none());
+
+    // Keycloak lets no refresh token outlive its session.
+    let longer = json!({"spec": {"settings": {"ttl": {"session": "8h", "refreshToken": "9h"}}}});
+    space.merge::<Tenant>("acme", longer).await;
+    let tenant = space.ready("acme").await;
+    assert!(tenant.condition("PartiallyEnforced").is_some());
+    assert_eq!(tenant.status.unwrap().unenforced, ["settings.ttl.refreshToken"]);
+    assert_eq!(hand.here("GET", "", None)["clientSessionMaxLifespan"], 8 * 3600);
 }

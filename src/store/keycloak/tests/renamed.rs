@@ -11,7 +11,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -19,11 +18,12 @@ use super::hand::{Hand, unless_broken};
 use crate::{
     api::{Algorithm, KeyState},
     keystore::PrivateKey,
-    policy::{Support, ledger::KeyType, password::Argon2Cost},
+    policy::ledger::KeyType,
     store::{
         Applied, Census, Deleted, Desired, Error, Expected, Key, Mark, Record, SigningKey, State,
         Store,
         keycloak::{KeycloakStore, server::path},
+        says_as_its_store,
     },
 };
 
@@ -133,25 +133,7 @@ impl Renamed {
 
 #[async_trait]
 impl Store for Renamed {
-    fn kind(&self) -> &'static str {
-        self.store.kind()
-    }
-
-    fn id(&self) -> &str {
-        self.store.id()
-    }
-
-    fn support(&self, path: &str, value: &Value) -> Support {
-        self.store.support(path, value)
-    }
-
-    fn signs(&self) -> bool {
-        self.store.signs()
-    }
-
-    fn password_cost(&self) -> Option<Argon2Cost> {
-        self.store.password_cost()
-    }
+    says_as_its_store!();
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {
         let record = self.store.observe(&self.key(key)).await.map_err(|error| self.error(error))?;
