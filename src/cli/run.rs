@@ -8,15 +8,11 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{
-    leader::{self, Candidacy},
-    operate::Operator,
-    store as store_flags, webhook,
-};
+use super::{leader, operate::Operator, store as store_flags, webhook};
 use crate::{
     admission,
     api::Duration,
-    controller::{self, Clients, Options, StartError},
+    controller::{self, Clients, Needs, Options, StartError},
     leadership::Term,
     telemetry::{self, Health, LogFormat, Metrics},
 };
@@ -212,15 +208,20 @@ impl Run {
             .unwrap_or_else(|| operator_namespace.clone());
         let webhook = self.webhook.listen(&operator_namespace).await?;
         let candidacy = self.leader.candidacy(&operator_namespace)?;
-        let asked = ask_cluster(
-            &clients.asking,
-            &self.watch_namespace,
-            &keystore_namespace,
-            self.owner_id,
-            &operator_namespace,
-            webhook.as_ref(),
-            candidacy.as_ref(),
-        );
+        let needs = Needs {
+            watch_namespaces: self.watch_namespace.clone(),
+            secrets_namespaces: self.secrets_namespace.clone(),
+            operator_namespace: operator_namespace.clone(),
+            keystore_namespace: keystore_namespace.clone(),
+            asks_for_owner: self.owner_id.is_none(),
+            lease: candidacy.as_ref().map(|candidacy| candidacy.place.clone()),
+            webhook_secret: webhook.as_ref().and_then(|webhook| match &webhook.source {
+                admission::Source::Own { service, .. } => Some(service.clone()),
+                admission::Source::Files(_) => None,
+            }),
+            webhook_configuration: webhook.as_ref().and_then(|w| w.configuration.clone()),
+        };
+        let asked = ask_cluster(&clients.asking, &needs, self.owner_id);
         let owner = tokio::select! {
             owner = asked => owner.map_err(|error| error.to_string())?,
             () = stop.clone() => return Ok(()),
@@ -262,25 +263,15 @@ impl Run {
 /// Checks that the cluster can be worked with, and answers the owner that marks carry.
 async fn ask_cluster(
     client: &Client,
-    watch_namespaces: &[String],
-    keystore_namespace: &str,
+    needs: &Needs,
     owner_id: Option<String>,
-    operator_namespace: &str,
-    webhook: Option<&admission::Options>,
-    candidacy: Option<&Candidacy>,
 ) -> Result<String, StartError> {
     let asked = async {
-        controller::check_access(client, watch_namespaces).await?;
-        controller::check_keystores(client, keystore_namespace).await?;
-        if let Some(webhook) = webhook {
-            controller::check_webhook(client, webhook).await?;
-        }
-        if let Some(candidacy) = candidacy {
-            controller::check_lease(client, &candidacy.place).await?;
-        }
+        controller::check_kinds(client, &needs.watch_namespaces).await?;
+        controller::check_rights(client, needs).await?;
         match owner_id {
             Some(owner) => Ok(owner),
-            None => controller::owner_id(client, operator_namespace).await,
+            None => controller::owner_id(client, &needs.operator_namespace).await,
         }
     };
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| {

@@ -53,6 +53,4 @@ pub use context::Options;
 pub use rights::{Needs, Right};
 pub use run::run;
 pub use standby::{Clients, Standby};
-pub use start::{
-    StartError, check_access, check_keystores, check_lease, check_webhook, owner_id, root_cause,
-};
+pub use start::{StartError, check_kinds, check_rights, may_i, owner_id, root_cause};

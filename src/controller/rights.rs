@@ -1,7 +1,11 @@
 //! What the operator must be allowed to do, by what it was started with: the same that the chart grants
 //! (templates/rbac.yaml), which a test holds it to. Pure.
 
-use crate::api::GROUP;
+use std::fmt;
+
+use k8s_openapi::api::authorization::v1::ResourceAttributes;
+
+use crate::{api::GROUP, leadership::Place};
 
 /// What the operator was started with, as far as it decides what it must be allowed to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +20,8 @@ pub struct Needs {
     pub keystore_namespace: String,
     /// Whether it has to ask for the UID of `kube-system` to know whose it is.
     pub asks_for_owner: bool,
-    /// The Lease by which its replicas elect a leader, in the namespace that it runs in, if they do.
-    pub lease: Option<String>,
+    /// The Lease by which its replicas elect a leader, if they do.
+    pub lease: Option<Place>,
     /// The Secret with the webhook's certificate, if the operator makes it.
     pub webhook_secret: Option<String>,
     /// The ValidatingWebhookConfiguration in which it says whom to trust, if it does.
@@ -39,8 +43,52 @@ pub struct Right {
     pub name: Option<String>,
 }
 
+impl Right {
+    /// The resource, and its subresource if it is about one.
+    fn parts(&self) -> (&str, Option<&str>) {
+        self.resource
+            .split_once('/')
+            .map_or((self.resource, None), |(resource, sub)| (resource, Some(sub)))
+    }
+}
+
+/// To what it is, for people: `users.keyreeve.dev/status in the namespace team`.
+impl fmt::Display for Right {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (resource, subresource) = self.parts();
+        f.write_str(resource)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        if let Some(subresource) = subresource {
+            write!(f, "/{subresource}")?;
+        }
+        match (&self.namespace, &self.name) {
+            (Some(namespace), None) => write!(f, " in the namespace {namespace}"),
+            (Some(namespace), Some(name)) => write!(f, " {name} in the namespace {namespace}"),
+            (None, Some(name)) => write!(f, " {name}"),
+            (None, None) => f.write_str(" in every namespace"),
+        }
+    }
+}
+
+impl From<&Right> for ResourceAttributes {
+    fn from(right: &Right) -> Self {
+        let (resource, subresource) = right.parts();
+        Self {
+            group: Some(right.group.into()),
+            resource: Some(resource.into()),
+            subresource: subresource.map(Into::into),
+            verb: Some(right.verb.into()),
+            namespace: right.namespace.clone(),
+            name: right.name.clone(),
+            ..Self::default()
+        }
+    }
+}
+
 /// Wherever it watches.
-const WATCHED: [(&str, &str, &[&str]); 13] = [
+const WATCHED: [(&str, &str, &[&str]); 12] = [
     (GROUP, "tenants", &["get", "list", "watch", "patch"]),
     (GROUP, "tenantprofiles", &["get", "list", "watch"]),
     (GROUP, "namespaces", &["get", "list", "watch", "patch"]),
@@ -53,9 +101,10 @@ const WATCHED: [(&str, &str, &[&str]); 13] = [
     (GROUP, "users/status", &["patch"]),
     ("", "namespaces", &["get"]),
     ("events.k8s.io", "events", &["create", "patch"]),
-    // Of all namespaces alone, for `allowedFrom.matchLabels`: see below.
-    ("", "namespaces", &["list", "watch"]),
 ];
+
+/// Where it watches everywhere, for `allowedFrom.matchLabels`.
+const LABELS: (&str, &str, &[&str]) = ("", "namespaces", &["list", "watch"]);
 
 /// Where Secrets may hold passwords.
 const PASSWORDS: &[&str] = &["get", "list", "watch", "create"];
@@ -64,50 +113,51 @@ const PASSWORDS: &[&str] = &["get", "list", "watch", "create"];
 const KEYSTORES: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
 impl Needs {
-    /// All that it must be allowed to do.
+    /// Without which it does not start. What it lacks of the rest, the objects say that need it.
     #[must_use]
-    pub fn rights(&self) -> Vec<Right> {
+    pub fn to_start(&self) -> Vec<Right> {
         let mut rights = Vec::new();
-        let watched = each_or_all(&self.watch_namespaces);
-        for namespace in &watched {
-            let rules = if namespace.is_some() { &WATCHED[..12] } else { &WATCHED[..] };
-            for (group, resource, verbs) in rules {
-                add(&mut rights, (group, resource, verbs), *namespace, None);
+        for namespace in each_or_all(&self.watch_namespaces) {
+            let labels = namespace.is_none().then_some(LABELS);
+            for rule in WATCHED.into_iter().chain(labels) {
+                add(&mut rights, rule, namespace, None);
             }
         }
-        let secrets = if self.secrets_namespaces.is_empty() {
-            watched
-        } else {
-            each_or_all(&self.secrets_namespaces)
-        };
-        for namespace in secrets {
-            add(&mut rights, ("", "secrets", PASSWORDS), namespace, None);
-        }
-        if self.asks_for_owner {
-            add(
-                &mut rights,
-                ("", "namespaces", &["get"]),
-                Some("kube-system"),
-                Some("kube-system"),
-            );
-        }
-        let (own, keystores) = (&self.operator_namespace, &self.keystore_namespace);
-        add(&mut rights, ("", "secrets", &["get"]), Some(own), Some("keyreeve-fingerprint"));
-        add(&mut rights, ("", "secrets", &["create"]), Some(own), None);
-        add(&mut rights, ("", "secrets", KEYSTORES), Some(keystores), None);
-        if let Some(lease) = &self.lease {
+        add(&mut rights, ("", "secrets", KEYSTORES), Some(&self.keystore_namespace), None);
+        if let Some(Place { namespace, name }) = &self.lease {
             let (group, leases) = ("coordination.k8s.io", "leases");
-            add(&mut rights, (group, leases, &["get", "update", "watch"]), Some(own), Some(lease));
-            add(&mut rights, (group, leases, &["create"]), Some(own), None);
+            let held: &[_] = &["get", "update", "watch"];
+            add(&mut rights, (group, leases, held), Some(namespace), Some(name));
+            add(&mut rights, (group, leases, &["create"]), Some(namespace), None);
         }
+        let own = Some(self.operator_namespace.as_str());
         if let Some(secret) = &self.webhook_secret {
-            add(&mut rights, ("", "secrets", &["get", "patch"]), Some(own), Some(secret));
+            add(&mut rights, ("", "secrets", &["get", "patch"]), own, Some(secret));
+            add(&mut rights, ("", "secrets", &["create"]), own, None);
         }
         if let Some(name) = &self.webhook_configuration {
             let configurations = "validatingwebhookconfigurations";
             let group = "admissionregistration.k8s.io";
             add(&mut rights, (group, configurations, &["get", "patch"]), None, Some(name));
         }
+        rights
+    }
+
+    /// All that it must be allowed to do.
+    #[must_use]
+    pub fn rights(&self) -> Vec<Right> {
+        let mut rights = self.to_start();
+        let listed = Some(&self.secrets_namespaces).filter(|listed| !listed.is_empty());
+        for namespace in each_or_all(listed.unwrap_or(&self.watch_namespaces)) {
+            add(&mut rights, ("", "secrets", PASSWORDS), namespace, None);
+        }
+        if self.asks_for_owner {
+            let kube_system = Some("kube-system");
+            add(&mut rights, ("", "namespaces", &["get"]), kube_system, kube_system);
+        }
+        let own = Some(self.operator_namespace.as_str());
+        add(&mut rights, ("", "secrets", &["get"]), own, Some("keyreeve-fingerprint"));
+        add(&mut rights, ("", "secrets", &["create"]), own, None);
         rights.sort();
         rights.dedup();
         rights
@@ -135,25 +185,4 @@ fn add(
         namespace: namespace.map(Into::into),
         name: name.map(Into::into),
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::controller::start::NEEDED;
-
-    /// Else it would not start with what `keyreeve doctor` finds to be enough.
-    #[test]
-    fn what_it_asks_for_when_it_starts_is_among_what_it_needs() {
-        let everywhere = Needs::default();
-        let narrow = Needs { watch_namespaces: vec!["team".into()], ..Needs::default() };
-        for needs in [everywhere, narrow] {
-            let rights = needs.rights();
-            for (group, resource, verb) in NEEDED {
-                let namespace = needs.watch_namespaces.first().cloned();
-                let right = Right { group, resource, verb, namespace, name: None };
-                assert!(rights.contains(&right), "{right:?}");
-            }
-        }
-    }
 }

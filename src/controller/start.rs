@@ -2,8 +2,9 @@
 
 use std::fmt::Debug;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::{
-    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    authorization::v1::{SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
     core::v1::Namespace as KubeNamespace,
 };
 use kube::{
@@ -13,12 +14,14 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use super::cache::Guarded;
-use crate::{
-    admission,
-    api::{GROUP, Namespace, Role, Tenant, TenantProfile, User},
-    leadership::Place,
+use super::{
+    cache::Guarded,
+    rights::{Needs, Right},
 };
+use crate::api::{Namespace, Role, Tenant, TenantProfile, User};
+
+/// How many rights are asked for at once.
+const AT_ONCE: usize = 8;
 
 /// The operator cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -68,153 +71,51 @@ pub async fn owner_id(client: &Client, operator_namespace: &str) -> Result<Strin
 }
 
 /// Checks that every kind is served and may be read, in these namespaces or in all.
-pub async fn check_access(client: &Client, namespaces: &[String]) -> Result<(), StartError> {
+pub async fn check_kinds(client: &Client, namespaces: &[String]) -> Result<(), StartError> {
     check_kind::<Tenant>(client, namespaces).await?;
     check_kind::<TenantProfile>(client, namespaces).await?;
     check_kind::<Namespace>(client, namespaces).await?;
     check_kind::<Role>(client, namespaces).await?;
-    check_kind::<User>(client, namespaces).await?;
-    for namespace in namespaces.iter().map(Some).chain(namespaces.is_empty().then_some(None)) {
-        for (group, resource, verb) in NEEDED {
-            check_right(client, namespace, group, resource, verb).await?;
-        }
-    }
-    if namespaces.is_empty() {
-        // For allowedFrom.matchLabels.
-        check_right(client, None, "", "namespaces", "list").await?;
-        check_right(client, None, "", "namespaces", "watch").await?;
-    }
-    Ok(())
+    check_kind::<User>(client, namespaces).await
 }
 
-/// Checks that the keystores' Secrets may be read and written, in their namespace.
-pub async fn check_keystores(client: &Client, namespace: &str) -> Result<(), StartError> {
-    for verb in ["get", "list", "watch", "create", "patch", "delete"] {
-        let may = check_right(client, Some(&namespace.to_owned()), "", "secrets", verb).await;
-        may.map_err(|error| match error {
-            StartError::Forbidden { verb, resource, answer } => StartError::Forbidden {
-                verb,
-                resource,
-                answer: format!(
-                    "{answer}; they hold the signing keys, in the namespace that --keystore-namespace names"
-                ),
-            },
-            other => other,
-        })?;
-    }
-    Ok(())
+/// Checks that the operator has each right without which it does not start.
+pub async fn check_rights(client: &Client, needs: &Needs) -> Result<(), StartError> {
+    let asked = stream::iter(needs.to_start()).map(|right| check_right(client, right, needs));
+    asked.buffered(AT_ONCE).try_collect().await
 }
 
-/// Checks that the webhook's certificate can be kept in a Secret of this name, if the operator makes it, and
-/// that the API server can be told to trust it.
-pub async fn check_webhook(
-    client: &Client,
-    webhook: &admission::Options,
-) -> Result<(), StartError> {
-    const GROUP: &str = "admissionregistration.k8s.io";
-    if let admission::Source::Own { namespace, service, .. } = &webhook.source {
-        for verb in ["get", "patch"] {
-            check_right_to(client, Some(namespace), ("", "secrets", Some(service)), verb).await?;
-        }
-        check_right(client, Some(namespace), "", "secrets", "create").await?;
-    }
-    if let Some(name) = &webhook.configuration {
-        let configuration = (GROUP, "validatingwebhookconfigurations", Some(name.as_str()));
-        for verb in ["get", "patch"] {
-            check_right_to(client, None, configuration, verb).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Checks that the operator can stand for election by this Lease.
-pub async fn check_lease(client: &Client, place: &Place) -> Result<(), StartError> {
-    const GROUP: &str = "coordination.k8s.io";
-    let namespace = Some(&place.namespace);
-    check_right(client, namespace, GROUP, "leases", "create").await?;
-    for verb in ["get", "update", "watch"] {
-        check_right_to(client, namespace, (GROUP, "leases", Some(&place.name)), verb).await?;
-    }
-    Ok(())
-}
-
-/// What the operator does beside listing: (group, resource, verb).
-pub(super) const NEEDED: [(&str, &str, &str); 21] = [
-    (GROUP, "tenants", "watch"),
-    (GROUP, "tenantprofiles", "watch"),
-    (GROUP, "namespaces", "watch"),
-    (GROUP, "roles", "watch"),
-    (GROUP, "users", "watch"),
-    (GROUP, "tenants", "get"),
-    (GROUP, "tenantprofiles", "get"),
-    (GROUP, "namespaces", "get"),
-    (GROUP, "roles", "get"),
-    (GROUP, "users", "get"),
-    (GROUP, "tenants", "patch"),
-    (GROUP, "namespaces", "patch"),
-    (GROUP, "roles", "patch"),
-    (GROUP, "users", "patch"),
-    (GROUP, "tenants/status", "patch"),
-    (GROUP, "namespaces/status", "patch"),
-    (GROUP, "roles/status", "patch"),
-    (GROUP, "users/status", "patch"),
-    (GROUP, "tenantprofiles/status", "patch"),
-    ("", "namespaces", "get"),
-    ("events.k8s.io", "events", "create"),
-];
-
-/// Asks the API server whether the operator may do this, in a namespace or in all.
-async fn check_right(
-    client: &Client,
-    namespace: Option<&String>,
-    group: &str,
-    resource: &str,
-    verb: &'static str,
-) -> Result<(), StartError> {
-    check_right_to(client, namespace, (group, resource, None), verb).await
-}
-
-/// The same of one object alone, if it has a name.
-async fn check_right_to(
-    client: &Client,
-    namespace: Option<&String>,
-    (group, resource, object): (&str, &str, Option<&str>),
-    verb: &'static str,
-) -> Result<(), StartError> {
-    let (name, subresource) =
-        resource.split_once('/').map_or((resource, None), |(name, sub)| (name, Some(sub)));
+/// Whether this client may do this, as the API server says.
+///
+/// # Errors
+/// It gave no answer.
+pub async fn may_i(client: &Client, right: &Right) -> Result<bool, kube::Error> {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(ResourceAttributes {
-                group: Some(group.into()),
-                resource: Some(name.into()),
-                subresource: subresource.map(Into::into),
-                verb: Some(verb.into()),
-                namespace: namespace.cloned(),
-                name: object.map(Into::into),
-                ..ResourceAttributes::default()
-            }),
+            resource_attributes: Some(right.into()),
             ..SelfSubjectAccessReviewSpec::default()
         },
         ..SelfSubjectAccessReview::default()
     };
-    let asked = Api::all(client.clone()).create(&PostParams::default(), &review).await;
-    let answer = asked
-        .map_err(|error| explain("ask for its rights with", "selfsubjectaccessreviews", error))?;
-    if answer.status.as_ref().is_some_and(|status| status.allowed) {
+    let answer = Api::all(client.clone()).create(&PostParams::default(), &review).await?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}
+
+async fn check_right(client: &Client, right: Right, needs: &Needs) -> Result<(), StartError> {
+    let asked = may_i(client, &right).await;
+    if asked
+        .map_err(|error| explain("ask for its rights with", "selfsubjectaccessreviews", error))?
+    {
         return Ok(());
     }
-    let place = match (namespace, object) {
-        (Some(namespace), None) => format!("in the namespace {namespace}"),
-        (Some(namespace), Some(object)) => format!("{object} in the namespace {namespace}"),
-        (None, Some(object)) => object.into(),
-        (None, None) => "in every namespace".into(),
-    };
-    Err(StartError::Forbidden {
-        verb,
-        resource: format!("{resource} {place}"),
-        answer: "RBAC does not allow it".into(),
-    })
+    let mut answer = "RBAC does not allow it".to_owned();
+    if right.resource == "secrets"
+        && right.name.is_none()
+        && right.namespace.as_ref() == Some(&needs.keystore_namespace)
+    {
+        answer += "; they hold the signing keys, in the namespace that --keystore-namespace names";
+    }
+    Err(StartError::Forbidden { verb: right.verb, resource: right.to_string(), answer })
 }
 
 async fn check_kind<K>(client: &Client, namespaces: &[String]) -> Result<(), StartError>

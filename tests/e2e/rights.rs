@@ -295,7 +295,13 @@ async fn what_cannot_be_read_is_got_to_say_so_everywhere_or_in_one_namespace() {
 #[tokio::test]
 async fn without_a_right_the_operator_says_at_its_start_which_one_it_lacks() {
     for (name, role, resource, verb, says) in [
-        ("status", "", "tenants/status", "patch", "may not patch tenants/status in the namespace"),
+        (
+            "status",
+            "",
+            "tenants/status",
+            "patch",
+            "may not patch tenants.keyreeve.dev/status in the namespace",
+        ),
         ("keys", "-keystore", "secrets", "delete", "may not delete secrets in the namespace"),
     ] {
         let space = Space::new(&format!("less-{name}")).await;

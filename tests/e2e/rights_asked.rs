@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keyreeve::controller::Needs;
+use keyreeve::{controller::Needs, leadership::Place};
 use serde_json::{Value, json};
 
 use crate::support::{CHART, run};
@@ -34,7 +34,10 @@ fn the_rights_that_are_asked_for_are_those_that_the_chart_grants() {
         "webhook.enabled=true",
     ];
     let managed = ["webhook.enabled=true", "webhook.certManager.enabled=true"];
-    let replicas = Needs { lease: Some(of("x-keyreeve")), ..own.clone() };
+    let replicas = Needs {
+        lease: Some(Place { namespace: of("sys"), name: of("x-keyreeve") }),
+        ..own.clone()
+    };
     let of_replicas =
         ["store.url=postgres://db/keyreeve", "store.credentialsSecret=db", "replicas=3"];
     for (values, needs) in [

@@ -268,7 +268,7 @@ async fn what_stands_in_its_way_is_said_at_the_start_or_by_the_probe() {
     );
     assert_eq!(operator.ended().await.code(), Some(1));
     let log = operator.log();
-    assert!(log.contains("the operator may not get validatingwebhookconfigurations keyreeve: RBAC does not allow it. The Helm chart grants it"), "{log}");
+    assert!(log.contains("the operator may not get validatingwebhookconfigurations.admissionregistration.k8s.io keyreeve: RBAC does not allow it. The Helm chart grants it"), "{log}");
 
     let hook = Hook::install(&space).await;
     let taken = std::net::TcpListener::bind(&hook.address).unwrap();

@@ -7,10 +7,7 @@ use k8s_openapi::{
         admissionregistration::v1::ValidatingWebhookConfiguration as Configuration,
         apps::v1::Deployment,
         authentication::v1::SelfSubjectReview,
-        authorization::v1::{
-            ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-            SubjectAccessReview, SubjectAccessReviewSpec,
-        },
+        authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec},
         core::v1::Pod,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -26,7 +23,7 @@ use serde_json::Value;
 use super::{objects::Object, settings::Settings, webhook};
 use crate::{
     api::{Namespace, Role, StoreReference, Tenant, TenantProfile, User},
-    controller::{Right, root_cause},
+    controller::{self, Right, root_cause},
     secrets,
 };
 
@@ -121,7 +118,7 @@ pub async fn rights(
         let (client, user) = (client.clone(), user.clone());
         async move {
             let has = if user == asking {
-                may_i(&client, &right).await
+                controller::may_i(&client, &right).await
             } else {
                 may(&client, &user, &settings.namespace, &right).await
             };
@@ -146,41 +143,13 @@ async fn may(
         spec: SubjectAccessReviewSpec {
             user: Some(user.into()),
             groups: Some(groups.into_iter().chain([own]).collect()),
-            resource_attributes: Some(attributes(right)),
+            resource_attributes: Some(right.into()),
             ..SubjectAccessReviewSpec::default()
         },
         ..SubjectAccessReview::default()
     };
     let answer = Api::all(client.clone()).create(&PostParams::default(), &review).await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
-}
-
-async fn may_i(client: &Client, right: &Right) -> Result<bool, kube::Error> {
-    let review = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(attributes(right)),
-            ..SelfSubjectAccessReviewSpec::default()
-        },
-        ..SelfSubjectAccessReview::default()
-    };
-    let answer = Api::all(client.clone()).create(&PostParams::default(), &review).await?;
-    Ok(answer.status.is_some_and(|status| status.allowed))
-}
-
-fn attributes(right: &Right) -> ResourceAttributes {
-    let (resource, subresource) = match right.resource.split_once('/') {
-        Some((resource, sub)) => (resource, Some(sub)),
-        None => (right.resource, None),
-    };
-    ResourceAttributes {
-        group: Some(right.group.into()),
-        resource: Some(resource.into()),
-        subresource: subresource.map(Into::into),
-        verb: Some(right.verb.into()),
-        namespace: right.namespace.clone(),
-        name: right.name.clone(),
-        ..ResourceAttributes::default()
-    }
 }
 
 /// All registrations by which objects of ours are reviewed.

@@ -16,7 +16,7 @@ pub fn judge(user: &str, asked: &[(Right, bool)]) -> Vec<Line> {
     // One line for what is missing in one place.
     let mut places: Vec<(String, Vec<&str>)> = Vec::new();
     for right in missing {
-        let place = place(right);
+        let place = right.to_string();
         match places.iter_mut().find(|(known, _)| *known == place) {
             Some((_, verbs)) => verbs.push(right.verb),
             None => places.push((place, vec![right.verb])),
@@ -31,22 +31,6 @@ pub fn judge(user: &str, asked: &[(Right, bool)]) -> Vec<Line> {
         )
     };
     places.into_iter().map(say).collect()
-}
-
-/// What a right is to, for people.
-fn place(right: &Right) -> String {
-    let group = if right.group.is_empty() { String::new() } else { format!(".{}", right.group) };
-    let resource = match right.resource.split_once('/') {
-        Some((resource, sub)) => format!("{resource}{group}/{sub}"),
-        None => format!("{}{group}", right.resource),
-    };
-    let object = right.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-    let scope = match (&right.namespace, &right.name) {
-        (Some(namespace), _) => format!(" in the namespace {namespace}"),
-        (None, Some(_)) => String::new(),
-        (None, None) => " in every namespace".into(),
-    };
-    format!("{resource}{object}{scope}")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
 };
 use kube::ResourceExt;
 
-use crate::controller::Needs;
+use crate::{controller::Needs, leadership::Place};
 
 /// What an operator was started with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,9 +62,13 @@ impl Settings {
                 .value("--keystore-namespace")
                 .unwrap_or_else(|| namespace.clone()),
             asks_for_owner: flags.value("--owner-id").is_none(),
-            lease: flags.is_given("--leader-elect").then(|| {
-                let name = flags.value("--leader-elect-resource-name");
-                name.unwrap_or_else(|| "keyreeve".into())
+            lease: flags.is_given("--leader-elect").then(|| Place {
+                name: flags
+                    .value("--leader-elect-resource-name")
+                    .unwrap_or_else(|| "keyreeve".into()),
+                namespace: flags
+                    .value("--leader-elect-resource-namespace")
+                    .unwrap_or_else(|| namespace.clone()),
             }),
             webhook_secret: webhook
                 .as_ref()
@@ -202,7 +206,12 @@ mod tests {
         assert!(plain.needs.asks_for_owner && plain.needs.watch_namespaces.is_empty());
         assert_eq!(plain.needs.lease, None);
         let one_of_two = settings(&["run", "--leader-elect"], &json!([]), "keyreeve");
-        assert_eq!(one_of_two.needs.lease.as_deref(), Some("keyreeve"));
+        let lease =
+            |namespace: &str| Place { namespace: namespace.into(), name: "keyreeve".into() };
+        assert_eq!(one_of_two.needs.lease, Some(lease("sys")));
+        let elsewhere = ["run", "--leader-elect", "--leader-elect-resource-namespace=leases"];
+        let elsewhere = settings(&elsewhere, &json!([]), "keyreeve");
+        assert_eq!(elsewhere.needs.lease, Some(lease("leases")));
         assert_eq!(
             (plain.version.as_deref(), plain.user().as_str()),
             (Some("1.2.3"), "system:serviceaccount:sys:account")
