@@ -1,13 +1,10 @@
 //! Several Tenants of one tenant id, and tenants of other owners: nobody steals.
 
-use std::time::Duration;
-
-use k8s_openapi::jiff::Timestamp;
 use keyreeve::api::Tenant;
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::support::{Conditions, Database, Operator, Space, until};
+use crate::support::{Conditions, Database, Operator, Space, so_that_the_next_is_younger, until};
 
 /// A Tenant of the tenant id `acme`, in any namespace.
 fn claiming() -> Value {
@@ -16,13 +13,6 @@ fn claiming() -> Value {
 
 async fn in_conflict(space: &Space, name: &str) -> Tenant {
     space.tenant(name, "in conflict", |tenant| tenant.is_stalled("Conflict")).await
-}
-
-/// Creation is told in seconds: what is created after this is younger.
-async fn so_that_the_next_is_younger(tenant: &Tenant) {
-    let next = tenant.creation_timestamp().unwrap().0 + Duration::from_secs(1);
-    let wait = next.duration_since(Timestamp::now());
-    tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
 }
 
 /// Whose the tenant is.
@@ -76,7 +66,9 @@ async fn with_an_empty_store_the_oldest_wins_within_and_across_namespaces() {
     let mut claimants = Vec::new();
     for (namespace, name) in [(&other, "one"), (&space.namespace, "two"), (&other, "three")] {
         claimants.push(space.create_in::<Tenant>(namespace, name, claiming()).await);
-        so_that_the_next_is_younger(&claimants[0]).await;
+        if claimants.len() == 1 {
+            so_that_the_next_is_younger().await;
+        }
     }
     // The later two are of one age, as a rule: then the lowest UID is the first.
     claimants.sort_by_key(|tenant| (tenant.creation_timestamp().map(|time| time.0), tenant.uid()));
@@ -98,11 +90,11 @@ async fn a_kept_tenant_is_taken_up_again_by_its_name_though_a_rival_is_older() {
     let _operator = Operator::start(&space);
     space.create::<Tenant>("acme", json!({})).await;
     space.ready("acme").await;
-    let rival = space.create::<Tenant>("rival", claiming()).await;
+    space.create::<Tenant>("rival", claiming()).await;
     in_conflict(&space, "rival").await;
     space.delete("acme").await;
     space.gone("acme").await;
-    so_that_the_next_is_younger(&rival).await;
+    so_that_the_next_is_younger().await;
     let kept = |tenant: &Tenant| {
         tenant.is_stalled("Conflict") && tenant.message().contains("create Tenant acme again")
     };

@@ -53,6 +53,8 @@ pub use webhook::{Hook, Tls, webhook_of};
 
 use std::{env, time::Duration};
 
+use jiff::Timestamp;
+
 /// How long anything may take that is awaited. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -70,4 +72,11 @@ pub async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "it never came about that {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Waits for the next second, for creation is told in seconds: what is created after this is younger than all before.
+pub async fn so_that_the_next_is_younger() {
+    let second = || Timestamp::now().as_second();
+    let now = second();
+    eventually("there is another second", async || second() > now).await;
 }

@@ -120,38 +120,21 @@ impl Release {
 pub fn rerouted(kubeconfig: &Path, server: &str, suffix: &str) -> PathBuf {
     let path = kubeconfig.with_extension(suffix);
     fs::copy(kubeconfig, &path).unwrap();
-    let file = path.to_str().unwrap();
-    let cluster = run(
-        "kubectl",
-        &[
-            "config",
-            "--kubeconfig",
-            file,
-            "view",
-            "--minify",
-            "-o",
-            "jsonpath={.contexts[0].context.cluster}",
-        ],
-    );
-    let server = format!("--server={server}");
-    run("kubectl", &["config", "--kubeconfig", file, "set-cluster", cluster.trim(), &server]);
+    let cluster = view(&path, "{.contexts[0].context.cluster}");
+    let (file, server) = (path.to_str().unwrap(), format!("--server={server}"));
+    run("kubectl", &["config", "--kubeconfig", file, "set-cluster", &cluster, &server]);
     path
 }
 
 /// Where the server of a kubeconfig is: `HOST:PORT`.
 pub fn server_of(kubeconfig: &Path) -> String {
-    let file = kubeconfig.to_str().unwrap();
-    let server = run(
-        "kubectl",
-        &[
-            "config",
-            "--kubeconfig",
-            file,
-            "view",
-            "--minify",
-            "-o",
-            "jsonpath={.clusters[0].cluster.server}",
-        ],
-    );
-    server.trim().trim_start_matches("https://").into()
+    let server = view(kubeconfig, "{.clusters[0].cluster.server}");
+    server.trim_start_matches("https://").into()
+}
+
+/// What a kubeconfig says of its current context, by a path of `kubectl`'s.
+fn view(kubeconfig: &Path, path: &str) -> String {
+    let (file, output) = (kubeconfig.to_str().unwrap(), format!("jsonpath={path}"));
+    let shown = ["config", "--kubeconfig", file, "view", "--minify", "--output", &output];
+    run("kubectl", &shown).trim().into()
 }
