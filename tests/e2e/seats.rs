@@ -5,7 +5,7 @@ use std::fs;
 use keyreeve::api::{Namespace, Role, User};
 use serde_json::{Value, json};
 
-use crate::support::{Conditions, Operator, Space, named};
+use crate::support::{Conditions, Operator, Space, named, so_that_the_next_is_younger};
 
 const FILES: [&str; 3] = ["store.db", "store.db-wal", "store.db-shm"];
 
@@ -87,7 +87,9 @@ async fn a_restart_says_nothing_new_to_those_who_wait() {
     space.made::<User>("ada", json!({"email": "ada@example.com"})).await;
     space.made::<User>("eve", json!({})).await;
     space.made::<Role>("clerk", json!({})).await;
-    // There are seats for both, and something else is wrong.
+    // There are seats for both, and something else is wrong. Where the address is an older one's, that is
+    // said before any seat is asked for.
+    so_that_the_next_is_younger().await;
     space.in_acme::<User>("bob", json!({"email": "ada@example.com"})).await;
     space.in_acme::<Role>("double", json!({"name": "clerk"})).await;
     let user = space.stalls::<User>("bob", "Conflict").await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Audit, Cluster, Conditions, Hook, Operator, Server, Space, Tls, command, eventually, run,
-    until, until_gone,
+    so_that_the_next_is_younger, until, until_gone,
 };
 
 /// A password policy that nobody can satisfy; the CEL rule against it must be away.
@@ -100,6 +100,7 @@ async fn what_depends_on_others_is_taken_with_the_warning_that_status_repeats() 
     );
     assert_eq!(space.ready("acme").await.status.unwrap().overridden, ["settings.ttl.session"]);
 
+    so_that_the_next_is_younger().await;
     let second = space.apply("Tenant", "second", json!({"tenantId": "acme"}), false).await;
     let stalled = space.tenant("second", "stalled", |tenant| tenant.is_stalled("Conflict")).await;
     // Whose the name is says the mark in the store to status, and the age of both to the webhook.

@@ -177,10 +177,18 @@ impl Operator {
 
     /// SIGTERM, and how it ended.
     pub async fn stop(mut self) -> ExitStatus {
+        eventually("the operator listens to signals", async || self.listens()).await;
         let terminated =
             Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(terminated.success());
         self.ended().await
+    }
+
+    /// Whether it has a handler for SIGTERM: before, that ends it as it ends any process.
+    fn listens(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (15 - 1)) != 0
     }
 
     /// Waits until it ends by itself.
