@@ -31,6 +31,12 @@ impl Backoff {
         pause.next().unwrap_or(LONGEST)
     }
 
+    /// Whether it is not being tried again yet.
+    pub fn is_first(&self, kind: Kind, id: &ObjectId) -> bool {
+        let Ok(pauses) = self.pauses.lock() else { return false };
+        !pauses.contains_key(&(kind, id.clone()))
+    }
+
     /// The object is well, or gone.
     pub fn forget(&self, kind: Kind, id: &ObjectId) {
         if let Ok(mut pauses) = self.pauses.lock() {
@@ -54,11 +60,13 @@ mod tests {
         let backoff = Backoff::default();
         let (one, other) = (ObjectId::new("a", "one"), ObjectId::new("a", "other"));
         let pauses: Vec<_> = (0..12).map(|_| backoff.next(Kind::Tenant, &one)).collect();
+        assert!(!backoff.is_first(Kind::Tenant, &one) && backoff.is_first(Kind::Tenant, &other));
         assert!(pauses[0] >= FIRST && pauses[0] <= 2 * FIRST, "{pauses:?}");
         assert!(pauses[5] > pauses[0], "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= 2 * LONGEST), "{pauses:?}");
         assert!(backoff.next(Kind::Tenant, &other) <= 2 * FIRST);
         backoff.forget(Kind::Tenant, &one);
+        assert!(backoff.is_first(Kind::Tenant, &one));
         assert!(backoff.next(Kind::Tenant, &one) <= 2 * FIRST);
     }
 }

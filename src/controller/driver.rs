@@ -168,6 +168,19 @@ pub async fn reconcile<K: Controlled>(object: Arc<Guarded<K>>, context: Arc<Cont
     .await
 }
 
+/// Another hand changed the store between a look and its write, and nothing was written: the next look, at once,
+/// says what there is to say.
+fn untold(result: &Result<Outcome, Problem>) -> Option<&Problem> {
+    let problem = match result {
+        Ok(Outcome { verdict: Verdict::NotReady(problem), notices, .. }) if notices.is_empty() => {
+            problem
+        }
+        Ok(_) => return None,
+        Err(problem) => problem,
+    };
+    (problem.reason == Reason::StoreChanged).then_some(problem)
+}
+
 /// How a pass ended, with when to look again.
 type End = Result<Option<Duration>, Trouble>;
 
@@ -333,6 +346,11 @@ impl Pass<'_> {
 
     /// Writes what was reached into status and tells what changed. The problem, if there is one, goes on.
     async fn report(&self, snapshot: &Snapshot, result: Result<Outcome, Problem>) -> End {
+        if let Some(problem) = untold(&result)
+            && self.context.backoff.is_first(self.kind, self.id)
+        {
+            return Err(problem.clone().into());
+        }
         let resync = spread(self.context.options.resync, self.id);
         let (verdict, also, own, notices, look_again) = match result {
             // It is in the store, Ready or not, and stays as it is there.

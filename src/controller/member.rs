@@ -182,9 +182,14 @@ impl<'a> Found<'a> {
         self.home.is_turn_of(&id, counted, context).await
     }
 
-    /// Observes what is in the store by now, after a part was applied.
+    /// Observes what is in the store by now, after a part was applied. What another hand had changed before
+    /// is not forgotten.
     pub async fn observe_again(&mut self, context: &Context) -> Result<(), store::Error> {
+        let drifted = self.record.as_ref().is_some_and(|record| record.drifted);
         self.record = context.store.observe(&self.key).await?;
+        if let Some(record) = &mut self.record {
+            record.drifted |= drifted;
+        }
         Ok(())
     }
 

@@ -145,6 +145,7 @@ impl Controlled for Role {
         if found.leaves(COMPOSITES, is_managed) {
             let emptied = RoleState { composites: Some(Vec::new()), ..state.clone() };
             found.apply(State::Role(emptied), context).await?;
+            found.observe_again(context).await?;
         }
         found.memo.set_managed(COMPOSITES, is_managed);
         let applied = match found.apply(State::Role(state.clone()), context).await {

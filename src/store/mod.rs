@@ -4,7 +4,7 @@
 //! for tests) that each must pass. The trait speaks in whole desired states: [`Store::observe`],
 //! [`Store::apply`], [`Store::delete`]. It decides nothing about ownership: who
 //! may take what is decided in `policy::claim` from the [`Mark`] that was
-//! observed, and the store makes sure that the mark is still the same when it
+//! observed, and the store makes sure that what it has is still the same when it
 //! writes ([`Expected`]).
 
 use std::sync::Arc;
@@ -211,25 +211,23 @@ impl Desired {
 }
 
 /// What must be in the store for an [`Store::apply`] to go ahead.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Expected {
     /// Nothing.
     Absent,
-    /// Something that carries no mark.
+    /// Something that carries no mark, whatever it says.
     Unmarked,
-    /// Something that carries this mark.
+    /// Something that carries this mark, whatever it says.
     Marked(Mark),
+    /// What was observed: nobody changed it since.
+    Observed(Box<Record>),
 }
 
 impl Expected {
     /// That it is still as it was observed.
     #[must_use]
     pub fn as_observed(record: Option<&Record>) -> Self {
-        match record.map(|record| record.mark.clone()) {
-            None => Self::Absent,
-            Some(None) => Self::Unmarked,
-            Some(Some(mark)) => Self::Marked(mark),
-        }
+        record.map_or(Self::Absent, |record| Self::Observed(Box::new(record.clone())))
     }
 }
 

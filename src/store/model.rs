@@ -84,6 +84,17 @@ pub struct Record {
     pub signing_keys: Vec<String>,
 }
 
+impl Record {
+    /// Whether it is still what was observed before: all that a decision rests on is the same.
+    #[must_use]
+    pub fn is_still(&self, before: &Self) -> bool {
+        // Whose hand it was follows from the rest.
+        let Self { state, mark, memo, drifted: _, credentials, signing_keys } = self;
+        (state, mark, memo) == (&before.state, &before.mark, &before.memo)
+            && (credentials, signing_keys) == (&before.credentials, &before.signing_keys)
+    }
+}
+
 /// A tenant's key as a store that signs takes it.
 #[derive(Clone, PartialEq)]
 pub struct SigningKey {

@@ -148,6 +148,8 @@ impl Controlled for User {
         match done {
             // What an older status says of a store is not true here.
             Err(problem) if found.claim.is_new() => Ok(self.not_in_store(&key, problem)),
+            // What was decided is out of date, and so is what it would take away.
+            Err(problem) if problem.reason == Reason::StoreChanged => Err(problem),
             Err(problem) => self.take_away(problem, id, &mut found, context).await,
             done => done,
         }
@@ -192,6 +194,7 @@ impl User {
         {
             let emptied = UserState { roles: Some(Vec::new()), ..there.clone() };
             found.apply(State::User(emptied), context).await?;
+            found.observe_again(context).await?;
         }
         found.memo = decided.memo;
         let password = decided.password.new.clone();

@@ -1,7 +1,7 @@
 //! What another hand does to the store is seen, and put right by the next apply.
 
-use super::{Backend, create, observed, put, samples};
-use crate::store::{Applied, Kind};
+use super::{Backend, assert_fails, create, observed, put, samples};
+use crate::store::{Applied, Error, Expected, Kind};
 
 pub(crate) async fn no_drift_by_ourselves(backend: &impl Backend) {
     let store = backend.store();
@@ -29,6 +29,26 @@ pub(crate) async fn an_edit_is_drift(backend: &impl Backend) {
         let record = observed(&*store, &state.key()).await;
         assert!(!record.drifted);
         assert_eq!(record.state, state);
+    }
+}
+
+/// Also where the mark is the same: what was decided by the old state is out of date.
+pub(crate) async fn what_changed_since_it_was_observed_is_left_alone(backend: &impl Backend) {
+    let store = backend.store();
+    for state in samples::rich() {
+        create(&*store, &state).await;
+        let key = state.key();
+        let before = observed(&*store, &key).await;
+        backend.edit(&key).await;
+        let after = observed(&*store, &key).await;
+        let desired = samples::desired(state);
+        let stale = store.apply(&desired, &Expected::as_observed(Some(&before))).await;
+        assert_fails!(stale, Error::Raced);
+        assert_eq!(observed(&*store, &key).await, after);
+        let fresh = store.apply(&desired, &Expected::as_observed(Some(&after))).await.unwrap();
+        assert!(matches!(fresh, Applied::Updated(_)), "{fresh:?}");
+        let now = Expected::as_observed(Some(&observed(&*store, &key).await));
+        assert_eq!(store.apply(&desired, &now).await.unwrap(), Applied::Unchanged);
     }
 }
 

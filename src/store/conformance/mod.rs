@@ -96,13 +96,13 @@ macro_rules! conformance {
             ownership: adopted_as_found, each_field_of_what_was_adopted,
                 another_mark_takes_over, what_lost_its_mark_stays, gone_by_another_hand;
             drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
-                a_removed_one_is_absent, made_by_hand_is_unmarked;
+                what_changed_since_it_was_observed_is_left_alone, a_removed_one_is_absent, made_by_hand_is_unmarked;
             relations: none_leaves_all_alone, some_rules_over_marked_roles_only,
                 drift_of_roles, a_deleted_role_leaves_its_holders, namespaces_keep_names_apart,
                 the_census_counts_everybody;
             deleting: removes_only_its_own, a_tenant_takes_all_with_it,
                 a_namespace_takes_its_roles;
-            passwords: set_with_a_new_user, set_later, another_ones_stays_as_it_is,
+            passwords: set_with_a_new_user, set_later, another_ones_stays_as_it_is, the_users_own_wins_a_race,
                 former_ones_are_remembered, fewer_are_remembered, nothing_is_set_by_a_refused_apply,
                 passwords_go_with_their_user, only_users_have_passwords;
             limits: a_limit_holds_back_the_next, a_lowered_limit_evicts_nobody,

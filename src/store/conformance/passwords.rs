@@ -139,6 +139,22 @@ pub(crate) async fn another_ones_stays_as_it_is(backend: &impl Backend) {
     assert_last(backend, 1, hashes(&[3])).await;
 }
 
+/// Who set one between a look and its write keeps it: by that look it was the operator's still.
+pub(crate) async fn the_users_own_wins_a_race(backend: &impl Backend) {
+    let store = backend.store();
+    create(&*store, &samples::tenant("acme")).await;
+    set(&*store, 1, 3).await;
+    let before = observed(&*store, &ada().key()).await;
+    backend.change_password(&ada().key(), &hash(2)).await;
+    let (own, written) = (observed(&*store, &ada().key()).await, backend.fingerprint().await);
+    let third = Desired { password: Some(password(3, 3)), ..desired(ada()) };
+    let stale = store.apply(&third, &Expected::as_observed(Some(&before))).await;
+    assert_fails!(stale, Error::Raced);
+    assert_eq!(backend.fingerprint().await, written);
+    let fresh = store.apply(&third, &Expected::as_observed(Some(&own))).await.unwrap();
+    assert_eq!(fresh, password_was_set());
+}
+
 pub(crate) async fn former_ones_are_remembered(backend: &impl Backend) {
     let store = backend.store();
     create(&*store, &samples::tenant("acme")).await;

@@ -52,6 +52,9 @@ pub(super) fn is_expected(found: Option<&Found>, expected: &Expected) -> bool {
     match (found.map(|found| &found.carried.mark), expected) {
         (None, Expected::Absent) | (Some(None), Expected::Unmarked) => true,
         (Some(Some(mark)), Expected::Marked(known)) => mark == known,
+        (Some(_), Expected::Observed(before)) => {
+            found.is_some_and(|found| found.record.is_still(before))
+        }
         _ => false,
     }
 }

@@ -30,7 +30,13 @@ impl<'a> Change<'a> {
     /// Compares it with what is there, and checks that it can be made.
     pub(super) async fn find(&self, tx: &mut Tx<'_>, expected: &Expected) -> Result<Found, Error> {
         let row = Row::read(tx, &self.key).await?;
-        if !Row::is_expected(row.as_ref(), expected) {
+        if !Row::is_expected(row.as_ref(), &self.key, expected) {
+            return Err(Error::Raced);
+        }
+        // Whoever set a password meanwhile keeps it.
+        if let (Some(_), Expected::Observed(before)) = (self.password(), expected)
+            && passwords::credentials(tx, &self.key).await? != before.credentials
+        {
             return Err(Error::Raced);
         }
         relations::check(tx, &self.key, &self.row.held).await?;

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::paths::for_each_difference,
-    store::{Desired, Error, Expected, Key, Kind, Mark, Record, RoleName},
+    store::{Desired, Error, Expected, Key, Kind, Mark, Record, RoleName, State},
 };
 
 /// The columns beside key and state, in the order in which they are written.
@@ -101,8 +101,8 @@ impl Row {
         let credentials = passwords::credentials(tx, key).await?;
         Ok(Record {
             state,
+            memo: self.memo(),
             mark: self.mark,
-            memo: self.memo.as_json().unwrap_or_default(),
             drifted,
             credentials,
             signing_keys: Vec::new(),
@@ -170,12 +170,27 @@ impl Row {
     }
 
     /// Whether what is there is what the caller knows of.
-    pub(super) fn is_expected(row: Option<&Self>, expected: &Expected) -> bool {
-        match (row.map(|row| &row.mark), expected) {
-            (None, Expected::Absent) | (Some(None), Expected::Unmarked) => true,
-            (Some(Some(mark)), Expected::Marked(known)) => mark == known,
+    pub(super) fn is_expected(row: Option<&Self>, key: &Key, expected: &Expected) -> bool {
+        match (row, expected) {
+            (None, Expected::Absent) => true,
+            (Some(row), Expected::Unmarked) => row.mark.is_none(),
+            (Some(row), Expected::Marked(known)) => row.mark.as_ref() == Some(known),
+            (Some(row), Expected::Observed(before)) => {
+                row.mark == before.mark
+                    && row.memo() == before.memo
+                    && row.state(key) == before.state
+            }
             _ => false,
         }
+    }
+
+    /// What it says.
+    fn state(&self, key: &Key) -> State {
+        table::state(key, &mut Reader::new(&self.cells), &self.held)
+    }
+
+    fn memo(&self) -> Value {
+        self.memo.as_json().unwrap_or_default()
     }
 
     /// Inserts it, or writes it over the one that is there.

@@ -177,7 +177,12 @@ impl Operator {
 
     /// SIGTERM, and how it ended.
     pub async fn stop(mut self) -> ExitStatus {
-        eventually("the operator listens to signals", async || self.listens()).await;
+        let listens = async {
+            while !self.listens() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, listens).await.unwrap();
         let terminated =
             Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(terminated.success());

@@ -33,6 +33,8 @@ pub(super) struct Renamed {
     pub prefix: String,
     /// The suite's ids of users, by those in Keycloak.
     ids: Mutex<HashMap<String, String>>,
+    /// What was observed, as the suite sees it and as it is.
+    observed: Mutex<Vec<(Record, Record)>>,
 }
 
 /// A key for all tenants of all cases.
@@ -53,7 +55,7 @@ pub(super) fn signing_key() -> SigningKey {
 
 impl Renamed {
     pub(super) fn new(store: Arc<KeycloakStore>, hand: Arc<Hand>, prefix: String) -> Self {
-        Self { store, hand, prefix, ids: Mutex::default() }
+        Self { store, hand, prefix, ids: Mutex::default(), observed: Mutex::default() }
     }
 
     pub(super) fn tenant(&self, tenant: &str) -> String {
@@ -107,6 +109,14 @@ impl Renamed {
         (desired, id)
     }
 
+    /// What is expected, as it is.
+    fn expected(&self, expected: &Expected) -> Expected {
+        let Expected::Observed(before) = expected else { return expected.clone() };
+        let observed = self.observed.lock().unwrap();
+        let real = observed.iter().rev().find(|(seen, _)| seen == &**before);
+        Expected::Observed(real.map_or_else(|| before.clone(), |(_, real)| Box::new(real.clone())))
+    }
+
     fn record(&self, mut record: Record) -> Record {
         let own = |tenant: &mut String| *tenant = tenant.replacen(&self.prefix, "", 1);
         match &mut record.state {
@@ -137,7 +147,11 @@ impl Store for Renamed {
 
     async fn observe(&self, key: &Key) -> Result<Option<Record>, Error> {
         let record = self.store.observe(&self.key(key)).await.map_err(|error| self.error(error))?;
-        Ok(record.map(|record| self.record(record)))
+        Ok(record.map(|real| {
+            let seen = self.record(real.clone());
+            self.observed.lock().unwrap().push((seen.clone(), real));
+            seen
+        }))
     }
 
     async fn last_passwords(
@@ -150,7 +164,8 @@ impl Store for Renamed {
 
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error> {
         let (real, id) = self.desired(desired).await;
-        let applied = unless_broken!(self.store.apply(&real, expected), Error::Broken(_));
+        let expected = self.expected(expected);
+        let applied = unless_broken!(self.store.apply(&real, &expected), Error::Broken(_));
         let applied = applied.map_err(|error| self.error(error))?;
         if let State::User(user) = &desired.state {
             self.ids.lock().unwrap().insert(id, user.id.clone());
