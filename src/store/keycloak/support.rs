@@ -20,6 +20,10 @@ pub(super) fn of(path: &str, value: &Value) -> Support {
         }
         // The operator itself does it.
         _ if is_at_or_below(path, "keystore") => Support::Enforced,
+        // What a found realm's policy says of it stays, as long as nobody sets it.
+        "settings.hashFunction" if value.is_object() => {
+            Support::Unsupported { own: Some(value.clone()) }
+        }
         "settings.hashFunction" if value != "argon2" => {
             Support::Unsupported { own: Some("argon2".into()) }
         }
@@ -115,6 +119,28 @@ mod tests {
             let document = document.with_unenforced(&in_part);
             let is_named = document.unenforced == ["settings.ttl.refreshToken"];
             assert_eq!(is_named, named, "{ttl}: {:?}", document.unenforced);
+        }
+    }
+
+    #[test]
+    fn how_a_found_realm_hashes_passwords_stays_until_somebody_says_how() {
+        let fields = json!({"passwordPolicy.hashAlgorithm": "pbkdf2-sha512", "passwordPolicy.hashIterations": "210000"});
+        let settings = Map::from_iter([("hashFunction".to_owned(), fields.clone())]);
+        for (spec, is) in [
+            (json!({}), fields.clone()),
+            (json!({"settings": {"hashFunction": "argon2"}}), json!("argon2")),
+        ] {
+            let document = effective::decide(effective::Inputs {
+                tenant: &serde_json::from_value(spec).unwrap(),
+                profile: None,
+                found: Some(effective::Found {
+                    settings: &settings,
+                    keystore: &Map::new(),
+                    ever_set: &std::collections::BTreeSet::new(),
+                }),
+                support: &of,
+            });
+            assert_eq!(document.unwrap().settings["hashFunction"], is);
         }
     }
 
