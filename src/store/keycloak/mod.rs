@@ -25,6 +25,7 @@ mod profile;
 mod realm;
 mod recent;
 mod relations;
+mod retry_after;
 mod roles;
 mod server;
 mod settings;

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use super::{
     Options,
     failure::Failure,
+    retry_after::RetryAfter,
     token::{Token, Tokens},
     transport::{Call, NoAnswer, Raw, Transport},
 };
@@ -41,6 +42,7 @@ pub(super) struct Server {
     timeout: Duration,
     places: Semaphore,
     attempts: Attempts<Failure>,
+    retry_after: RetryAfter,
     /// Keycloak makes or deletes one realm at a time; waiting here leaves the places to others.
     realm_turn: Mutex<()>,
     requests: Requests,
@@ -72,6 +74,7 @@ impl Server {
             timeout: TIMEOUT,
             places: Semaphore::new(options.concurrency.max(1)),
             attempts: Attempts::default(),
+            retry_after: RetryAfter::default(),
             realm_turn: Mutex::default(),
             requests: Requests::default(),
             term: options.term.clone(),
@@ -170,6 +173,12 @@ impl Server {
             .build();
         let mut renewed = false;
         loop {
+            if let Some((status, wait)) = self.retry_after.left(Instant::now()) {
+                if began.elapsed().saturating_add(wait) > LONGEST_WAIT {
+                    return Err(Failure::Busy(status, Some(wait)));
+                }
+                tokio::time::sleep(wait).await;
+            }
             let came_at = Instant::now();
             let attempt = async {
                 // The place comes first: a token must not grow old while waiting for one. It is never closed.
@@ -181,7 +190,9 @@ impl Server {
                 }
             };
             let attempt = self.attempts.make_telling(attempt, |failure| {
-                if failure.is_slow() { None } else { Some(failure.is_away()) }
+                // One request that takes long says nothing of a Keycloak that answers others meanwhile.
+                let is_one = failure.is_late() && self.attempts.succeeded_since(came_at);
+                (!is_one && !failure.is_slow()).then(|| failure.is_away())
             });
             let attempt =
                 self.term.during(attempt).await.unwrap_or_else(|ended| {
@@ -197,6 +208,9 @@ impl Server {
                 }
                 Ok((_, Err(failure))) | Err(failure) => failure,
             };
+            if let Failure::Busy(status, Some(wait)) = failure {
+                self.retry_after.asked(status, wait, Instant::now());
+            }
             let (Some(least), Some(pause)) = (failure.again(&method), pauses.next()) else {
                 return Err(failure);
             };
@@ -233,8 +247,11 @@ impl Server {
             NoAnswer::TimedOut if is_slow => Failure::Slow(what.clone(), timeout.as_secs()),
             NoAnswer::TimedOut => Failure::TimedOut(self.base.clone(), timeout.as_secs()),
             NoAnswer::Broken(cause) => Failure::Away(self.base.clone(), cause),
+            NoAnswer::TooLong(bytes) => {
+                Failure::Malformed(what.clone(), format!("it is longer than {bytes} bytes"))
+            }
         })?;
-        let answered = understand(&what, &answer)?;
+        let answered = understand(&what, &answer, &self.base)?;
         let counter =
             if method == Method::GET { &self.requests.reads } else { &self.requests.writes };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -249,8 +266,12 @@ fn makes_or_deletes_a_realm(method: &Method, path: &str) -> bool {
 }
 
 /// What an answer says.
-fn understand(what: &str, answer: &Raw) -> Result<Value, Failure> {
+fn understand(what: &str, answer: &Raw, base: &str) -> Result<Value, Failure> {
     let body = serde_json::from_slice::<Value>(&answer.body);
+    if answer.status == StatusCode::NOT_FOUND && !matches!(body, Ok(Value::Object(_))) {
+        // Keycloak's own are JSON. A proxy that finds no Keycloak says nothing of what is in it.
+        return Err(Failure::Elsewhere(base.to_owned()));
+    }
     if !answer.status.is_success() {
         return Err(Failure::of(what, answer.status, answer.wait(), &body.unwrap_or_default()));
     }

@@ -123,6 +123,10 @@ impl Tokens {
         let answer = transport.send(call).await.map_err(|error| match error {
             NoAnswer::TimedOut => Failure::TimedOut(self.url.clone(), self.timeout.as_secs()),
             NoAnswer::Broken(cause) => Failure::Away(self.url.clone(), cause),
+            NoAnswer::TooLong(bytes) => Failure::Malformed(
+                "the request for a token".into(),
+                format!("it is longer than {bytes} bytes"),
+            ),
         })?;
         let body = Secret(serde_json::from_slice(&answer.body).unwrap_or_default());
         let body = &body.0;

@@ -3,13 +3,14 @@
 use std::{path::Path, time::Duration};
 
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use jiff::{Timestamp, fmt::rfc2822};
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
@@ -19,8 +20,8 @@ use zeroize::Zeroizing;
 
 /// An answer is never longer: a page of a list is some megabytes.
 const MAX_ANSWER: usize = 64 << 20;
-/// Nor does one ask for a longer pause.
-const MAX_WAIT: Duration = Duration::from_hours(24);
+/// Nor does one keep the operator away for longer: whoever asked for more may have changed its mind.
+const MAX_WAIT: Duration = Duration::from_mins(5);
 
 /// Sends requests over connections that are kept.
 pub(super) struct Transport {
@@ -46,16 +47,25 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// How long it asks to wait before the next request.
+    /// How long it asks to wait before the next request (RFC 9110, 10.2.3): seconds, or until a date.
     pub(super) fn wait(&self) -> Option<Duration> {
-        let seconds = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds).min(MAX_WAIT))
+        let said = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+        let wait = if let Ok(seconds) = said.parse() {
+            Duration::from_secs(seconds)
+        } else {
+            let until = rfc2822::parse(said).ok()?.timestamp();
+            // What is over already asks for no pause.
+            Duration::try_from(until.duration_since(Timestamp::now())).unwrap_or_default()
+        };
+        Some(wait.min(MAX_WAIT))
     }
 }
 
 /// Why there is no answer.
 pub(super) enum NoAnswer {
     TimedOut,
+    /// It has more bytes than this.
+    TooLong(usize),
     Broken(String),
 }
 
@@ -98,14 +108,20 @@ impl Transport {
             .body(Full::new(body))
             .map_err(|error| NoAnswer::Broken(error.to_string()))?;
         let answered = async {
-            let answer = self.client.request(request).await.map_err(|error| cause(&error))?;
+            let answer = self.client.request(request).await;
+            let answer = answer.map_err(|error| NoAnswer::Broken(cause(&error)))?;
             let (parts, body) = answer.into_parts();
-            let body =
-                Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| cause(&*error))?;
+            let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    NoAnswer::TooLong(MAX_ANSWER)
+                } else {
+                    NoAnswer::Broken(cause(&*error))
+                }
+            })?;
             Ok(Raw { status: parts.status, headers: parts.headers, body: body.to_bytes() })
         };
         match tokio::time::timeout(call.timeout, answered).await {
-            Ok(answered) => answered.map_err(NoAnswer::Broken),
+            Ok(answered) => answered,
             Err(_) => Err(NoAnswer::TimedOut),
         }
     }
@@ -141,8 +157,10 @@ mod tests {
         for (value, seconds) in [
             (" 3 ", Some(3)),
             ("0", Some(0)),
-            ("18446744073709551615", Some(86_400)),
-            ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+            ("18446744073709551615", Some(300)),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", Some(0)),
+            ("Fri, 31 Dec 2100 23:59:59 GMT", Some(300)),
+            ("soon", None),
         ] {
             let headers = HeaderMap::from_iter([(header::RETRY_AFTER, value.parse().unwrap())]);
             let answer = Raw { status: StatusCode::OK, headers, body: Bytes::new() };

@@ -84,6 +84,7 @@ async fn what_is_no_answer_is_transient() {
         (vec![String::new(); 4], "gave no answer"),
         (vec![http(401, "", "{}"), http(401, "", "{}")], "client id and secret"),
         (vec![http(403, "", "{}")], "manage-realm"),
+        (vec![http(404, "", "404 page not found")], "whether Keycloak runs"),
     ] {
         let error = observe(answers).await.unwrap_err();
         assert_eq!((error.class(), error.reason()), (Class::Transient, Reason::StoreUnavailable));
@@ -160,6 +161,27 @@ async fn a_busy_server_is_asked_again_when_it_says() {
     ];
     assert_eq!(observe(answers).await.unwrap(), None);
     assert!(began.elapsed() >= Duration::from_secs(1));
+}
+
+/// What a proxy says that finds no Keycloak behind it.
+#[tokio::test]
+async fn what_cannot_be_found_at_all_is_not_taken_for_deleted() {
+    let proxy = || http(404, "Content-Type: text/plain\r\n", "404 page not found\n");
+    let store = KeycloakStore::open(&answering(vec![proxy()]).await).await.unwrap();
+    let ada = samples::user("acme", "ada", None);
+    let error = store.delete(&ada.key(), &samples::mark(&ada.key())).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
+
+/// Nothing is sent meanwhile, for whatever object.
+#[tokio::test]
+async fn a_server_that_asks_for_a_long_pause_gets_it() {
+    let answers = vec![http(429, "Retry-After: 60\r\n", "{}"), http(404, "", "{}")];
+    let store = KeycloakStore::open(&answering(answers).await).await.unwrap();
+    for tenant in ["acme", "other"] {
+        let error = store.observe(&Key::Tenant { tenant: tenant.into() }).await.unwrap_err();
+        assert!(error.to_string().contains("429"), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -49,6 +49,11 @@ pub(super) fn is_login(error: &sqlx::Error) -> bool {
     of_database(error).is_some_and(|error| error.code().starts_with("28"))
 }
 
+/// Whether the server, or the role, has no connection left.
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    of_database(error).is_some_and(|error| error.code() == "53300")
+}
+
 /// Whether it may work in a moment: nobody has to change anything.
 pub(super) fn is_passing(error: &sqlx::Error) -> bool {
     match error {
@@ -143,7 +148,10 @@ fn explain_io(error: &io::Error) -> Explained {
         Kind::ConnectionRefused => {
             ("nothing listens at its address", "Start PostgreSQL, or correct --store.")
         }
-        Kind::NotFound => ("there is no such Unix socket", "Start PostgreSQL, or correct --store."),
+        Kind::NotFound => (
+            "PostgreSQL's Unix socket, or a file that sslrootcert, sslcert or sslkey names, is not there",
+            "Start PostgreSQL, mount the file, or correct --store.",
+        ),
         Kind::PermissionDenied => (
             "the operator may not use PostgreSQL's Unix socket, or read the files of --store",
             "Give its user the right to.",

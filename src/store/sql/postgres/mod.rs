@@ -105,6 +105,10 @@ impl PostgresServer {
             drop(turn);
             match reason {
                 sqlx::Error::PoolTimedOut => std::future::pending().await,
+                // They are the operator's own, and one of them will be free.
+                reason if errors::is_full(&reason) && self.pool.size() >= CONNECTIONS => {
+                    std::future::pending().await
+                }
                 reason => reason,
             }
         };

@@ -68,11 +68,15 @@ async fn taking_over_waits_for_what_is_being_written() {
     let mut looking = database.admin().await;
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                  AND application_name = 'keyreeve' AND wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() == 0 {}
+    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() == 0 {
+        assert!(!writing.is_finished(), "it waits for the row");
+    }
     let opening = database.open();
     let freeing = async {
         // Both wait now: the old one for the row, the new one for the old one.
-        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() < 2 {}
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() < 2 {
+            assert!(!writing.is_finished(), "it still waits for the row");
+        }
         sqlx::raw_sql("ROLLBACK").execute(&mut hand).await.unwrap();
     };
     let (new, ()) = tokio::join!(opening, freeing);
