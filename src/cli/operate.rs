@@ -54,11 +54,7 @@ impl Operator {
             .await;
         if lost.now_or_never().is_some() {
             metrics.store.is_up(kind, false);
-            tokio::select! {
-                () = stop => {}
-                // It is alive all the same.
-                () = health.beat() => {}
-            }
+            stop.await;
         }
         Ok(())
     }

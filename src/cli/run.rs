@@ -17,8 +17,10 @@ use crate::{
     telemetry::{self, Health, LogFormat, Metrics},
 };
 
-/// How long the API server may take to answer before the operator gives up starting.
+/// How long the API server may take to answer before the operator gives up starting, and how much longer for each
+/// namespace that it is asked about.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+const PATIENCE_A_NAMESPACE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How long the API server may take for an answer, and a connection be idle.
 const ANSWER: std::time::Duration = std::time::Duration::from_secs(30);
@@ -236,6 +238,8 @@ impl Run {
         )
         .await
         .map_err(|error| error.to_string())?;
+        // From now on it can be asked whether it is alive, however long the store takes to open.
+        tokio::spawn(health.clone().beat());
         let options = Options {
             owner,
             watch_namespaces: BTreeSet::from_iter(self.watch_namespace).into_iter().collect(),
@@ -274,8 +278,12 @@ async fn ask_cluster(
             None => controller::owner_id(client, &needs.operator_namespace).await,
         }
     };
-    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| {
-        Err(StartError::Unreachable(format!("it gave no answer within {} s", PATIENCE.as_secs())))
+    let namespaces = needs.watch_namespaces.len() + needs.secrets_namespaces.len();
+    let patience = PATIENCE_A_NAMESPACE
+        .saturating_mul(u32::try_from(namespaces).unwrap_or(u32::MAX))
+        .saturating_add(PATIENCE);
+    tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| {
+        Err(StartError::Unreachable(format!("it gave no answer within {} s", patience.as_secs())))
     })
 }
 

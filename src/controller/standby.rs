@@ -97,7 +97,6 @@ impl Standby {
         } else {
             futures::future::ready(()).right_future()
         };
-        background.spawn(health.clone().beat());
         let warmed_up = tokio::task::spawn_blocking(validation::warm_up);
         let prepared = async move {
             labels_known.await;

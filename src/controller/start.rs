@@ -126,12 +126,11 @@ where
         + DeserializeOwned,
 {
     let resource = format!("{}.{}", K::plural(&()), K::group(&()));
-    for api in scopes::<Guarded<K>>(client, namespaces) {
-        api.list(&ListParams::default().limit(1))
-            .await
-            .map_err(|error| explain("list", &resource, error))?;
-    }
-    Ok(())
+    let asked = stream::iter(scopes::<Guarded<K>>(client, namespaces)).map(async |api| {
+        let listed = api.list(&ListParams::default().limit(1)).await;
+        listed.map(|_| ()).map_err(|error| explain("list", &resource, error))
+    });
+    asked.buffered(AT_ONCE).try_collect().await
 }
 
 /// The API of a kind in these namespaces, or one for all.

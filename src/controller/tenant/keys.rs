@@ -342,8 +342,13 @@ impl Keys<'_> {
         let message = if known.keys.is_empty() || known.active().is_some() {
             problem.message
         } else {
+            let meanwhile = if self.context.store.signs() {
+                "the identity provider signs with a key of its own, if with any,"
+            } else {
+                "no other one signs"
+            };
             format!(
-                "{}. The key that signed is revoked, and no other one signs until then",
+                "{}. The key that signed is revoked, and {meanwhile} until then",
                 problem.message
             )
         };
