@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 use super::reader::Reader;
 use crate::support::{
-    Cluster, Conditions, Database, Keys, Keystore, Member, Node, Postgres, Space, eventually,
-    named, run, until_gone,
+    CHART, Cluster, Conditions, Database, Keys, Keystore, Member, Node, Postgres, Space,
+    eventually, named, run, until_gone,
 };
 
 const PAGE: &str = "docs/operations.md";
@@ -31,8 +31,10 @@ const CHOSEN: &str = "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$chos
 struct Site {
     node: Node,
     team: Space,
+    /// Where the keystores are.
+    keystores: String,
     // Dropped last: the node talks to it.
-    _cluster: Cluster,
+    cluster: Cluster,
 }
 
 impl Site {
@@ -48,8 +50,9 @@ impl Site {
         run("kubectl", &[&current[..], &[kubeconfig]].concat());
         reader.sets("KUBECONFIG", kubeconfig);
         reader.sets("CLAIM", node.claim("keyreeve").to_str().unwrap());
+        reader.sets("KEYSTORES", RELEASE);
         let team = cluster.space_in("team-a").await;
-        Self { node, team, _cluster: cluster }
+        Self { node, team, keystores: RELEASE.into(), cluster: cluster }
     }
 
     /// A server with a database for the operator, of which the reader knows from now on.
@@ -61,8 +64,28 @@ impl Site {
         postgres
     }
 
+    /// Has the chart keep keystores in a namespace of their own, which it makes.
+    fn keeps_keystores_apart(&mut self, reader: &mut Reader) {
+        self.keystores = "keys".into();
+        reader.sets("KEYSTORES", &self.keystores);
+        self.has_values(&["keystore.namespace=keys", "keystore.createNamespace=true"]);
+    }
+
+    /// Changes values of the release, as those who install it choose them.
+    fn has_values(&self, values: &[&str]) {
+        let file = format!("--kubeconfig={}", self.cluster.kubeconfig().display());
+        let mut helm = vec!["upgrade", "keyreeve", CHART, "--reset-then-reuse-values", &file];
+        helm.extend(["--namespace", RELEASE]);
+        for value in values {
+            helm.extend(["--set", value]);
+        }
+        run("helm", &helm);
+        let rolled = ["rollout", "status", "deployment/keyreeve", "--timeout=5m", &file];
+        run("kubectl", &[&rolled[..], &["--namespace", RELEASE]].concat());
+    }
+
     fn keystores(&self) -> Api<Secret> {
-        Api::namespaced(self.team.client.clone(), RELEASE)
+        Api::namespaced(self.team.client.clone(), &self.keystores)
     }
 
     async fn keystore(&self) -> Keystore {
@@ -73,12 +96,16 @@ impl Site {
         Database::open(&self.node.claim("keyreeve").join("keyreeve.db")).await
     }
 
+    /// The team's namespace.
+    async fn make_namespace(&self) {
+        let namespaces = Api::<KubeNamespace>::all(self.team.client.clone());
+        let namespace = serde_json::from_value(json!({"metadata": {"name": self.team.namespace}}));
+        namespaces.create(&PostParams::default(), &namespace.unwrap()).await.unwrap();
+    }
+
     /// A tenant with people: ada, whose password a Secret says, and ben, whose password is made.
     async fn people(&self) {
         let team = &self.team;
-        let namespaces = Api::<KubeNamespace>::all(team.client.clone());
-        let namespace = serde_json::from_value(json!({"metadata": {"name": team.namespace}}));
-        namespaces.create(&PostParams::default(), &namespace.unwrap()).await.unwrap();
         team.made_tenant("acme", json!({})).await;
         team.made::<Role>("clerk", json!({})).await;
         team.make_secret("ada", &[("password", b"correct horse battery")]).await;
@@ -179,11 +206,15 @@ const CHOOSE: &str = "UPDATE user_credentials SET hash = \
 const HASHES: &str = "SELECT hash FROM v1_credentials ORDER BY username";
 
 #[tokio::test]
-async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_the_cluster_and_in_others() {
+async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_thecluster_and_in_others() {
     let folder = TempDir::new().unwrap();
     let mut reader = Reader::new(folder.path());
     let site = Site::new(&mut reader, folder.path()).await;
-    reader.follows(PAGE, &["install", "upgrade", "rollback"]);
+    reader.follows(PAGE, &["install"]);
+    // Passwords from this namespace alone: a Role of the chart is in it.
+    site.make_namespace().await;
+    site.has_values(&["secrets.namespaces={team-a}"]);
+    reader.follows(PAGE, &["upgrade", "rollback"]);
     site.people().await;
     everyday(&site, &reader).await;
     site.database().await.execute(CHOOSE).await;
@@ -210,9 +241,9 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_the_cluster_and_i
     reader.follows(
         PAGE,
         &[
+            "rebuild-namespaces",
             "rebuild",
             "stop",
-            "rebuild-namespaces",
             "restore-secrets",
             "restore-sqlite",
             "rebuild-resources",
@@ -233,9 +264,9 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_the_cluster_and_i
     reader.follows(
         PAGE,
         &[
+            "rebuild-namespaces",
             "rebuild",
             "stop",
-            "rebuild-namespaces",
             "restore-secrets",
             "rebuild-resources",
             "rebuild-status",
@@ -266,12 +297,14 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_the_cluster_and_i
 }
 
 #[tokio::test]
-async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_the_cluster_and_in_another() {
+async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_thecluster_and_in_another() {
     let folder = TempDir::new().unwrap();
     let mut reader = Reader::new(folder.path());
-    let site = Site::new(&mut reader, folder.path()).await;
+    let mut site = Site::new(&mut reader, folder.path()).await;
     let postgres = site.postgres(&mut reader).await;
-    reader.follows(PAGE, &["credentials", "install-postgres"]);
+    reader.follows(PAGE, &["credentials", "install-postgres", "stop"]);
+    site.keeps_keystores_apart(&mut reader);
+    site.make_namespace().await;
     site.people().await;
     postgres.execute(CHOOSE).await;
     let before = site.facts().await;
@@ -291,14 +324,16 @@ async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_the_cluster_a
     drop(site);
 
     // Another cluster; the database was not in the old one.
-    let site = Site::new(&mut reader, folder.path()).await;
+    let mut site = Site::new(&mut reader, folder.path()).await;
+    site.keystores = "keys".into();
+    reader.sets("KEYSTORES", "keys");
     reader.follows(
         PAGE,
         &[
             "credentials",
+            "rebuild-namespaces",
             "rebuild-elsewhere",
             "stop",
-            "rebuild-namespaces",
             "restore-secrets",
             "rebuild-resources",
             "start",
