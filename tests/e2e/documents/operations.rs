@@ -203,6 +203,9 @@ async fn everyday(site: &Site, reader: &Reader) {
 const IDS: &str = "SELECT username || ' ' || id FROM v1_users ORDER BY 1";
 const CHOOSE: &str = "UPDATE user_credentials SET hash = \
      '$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$chosen-by-ada' WHERE username = 'ada'";
+/// A table and a view that the backup does not know, and a loss.
+const NEWER: &str = "SET ROLE keyreeve; CREATE TABLE newer (LIKE tenants); \
+     CREATE VIEW v1_newer AS SELECT username FROM users; DELETE FROM user_credentials";
 const HASHES: &str = "SELECT hash FROM v1_credentials ORDER BY username";
 
 #[tokio::test]
@@ -313,14 +316,16 @@ async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_thecluster_an
     assert_eq!(hashes[0], CHOSEN);
     reader.follows(PAGE, &["backup", "backup-postgres", "stop"]);
 
-    // In place: Secrets and all that is in the database are gone.
+    // In place: Secrets are gone, and in the database there is what a newer version has made.
     site.lose_secrets().await;
-    postgres.execute("DROP OWNED BY keyreeve CASCADE").await;
+    postgres.execute(NEWER).await;
     reader.follows(PAGE, &["restore-secrets", "restore-postgres", "start", "see"]);
     site.looked_at().await;
     assert_eq!(site.facts().await, before);
     assert_eq!(postgres.texts(IDS).await, ids);
     assert_eq!(postgres.texts(HASHES).await, hashes);
+    let newer = "SELECT relname::text FROM pg_class WHERE relname LIKE '%newer'";
+    assert_eq!(postgres.texts(newer).await, Vec::<String>::new());
     drop(site);
 
     // Another cluster; the database was not in the old one.
