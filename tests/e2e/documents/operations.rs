@@ -262,7 +262,8 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_thecluster_and_in
     assert_eq!(site.told("PasswordSet").await, 0);
     drop(site);
 
-    // Another one, where Secrets and resources are all that is left.
+    // Another one, by Helm 4, where Secrets and resources are all that is left.
+    reader.has_helm_4(&[]);
     let site = Site::new(&mut reader, folder.path()).await;
     reader.follows(
         PAGE,
@@ -285,7 +286,13 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_thecluster_and_in
     // From there to PostgreSQL.
     let postgres = site.postgres(&mut reader).await;
     reader.follows(PAGE, &["credentials"]);
-    reader.follows("docs/stores.md", &["move-from", "move-to", "moved"]);
+    reader.follows("docs/stores.md", &["move-from"]);
+    let conflict = reader.is_refused("docs/stores.md", "move-to");
+    assert!(conflict.contains(r#"conflict with "kubectl""#), "{conflict}");
+    assert!(conflict.contains(".spec.replicas"), "{conflict}");
+    reader.has_helm_4(&["--force-conflicts"]);
+    reader.follows("docs/stores.md", &["move-to", "moved"]);
+    reader.has_helm_4(&[]);
     site.looked_at().await;
     assert_eq!(site.facts().await, before);
     assert_eq!(postgres.texts(IDS).await, ids);
