@@ -69,7 +69,8 @@ const RUN: [(&str, &str); 43] = [
 ];
 
 /// Why blocks are not run.
-const SKIPPED: [(&str, &str); 4] = [
+const SKIPPED: [(&str, &str); 5] = [
+    ("gitops", "Argo CD and Flux are not run here"),
     ("build", "it compiles the operator, or starts the tests themselves"),
     ("keycloak", "all tests share one Keycloak, which dev/keycloak-lib.sh sets up alike"),
     ("operator", "it runs until it is stopped; the test starts the operator with its own flags"),
