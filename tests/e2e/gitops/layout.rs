@@ -137,6 +137,58 @@ fn argo_cd_and_flux_are_pointed_to_what_is_in_the_repository() {
 }
 
 #[test]
+fn flux_may_make_all_that_is_in_a_teams_folder_and_no_profiles() {
+    let rights = documents("flux/rights.yaml");
+    let plural = |object: &Value| format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
+    let mut folders = 0;
+    for kustomization in documents("flux/bakery.yaml") {
+        let spec = &kustomization["spec"];
+        let path = spec["path"].as_str().unwrap();
+        let folder = path.trim_start_matches("./");
+        let binding = rights.iter().find(|object| {
+            object["kind"] == "RoleBinding"
+                && object["subjects"][0]["name"] == spec["serviceAccountName"]
+        });
+        let binding = binding.unwrap_or_else(|| panic!("{path}: nobody is bound"));
+        let has = |kind: &str, name: &Value, namespace: &Value| {
+            rights.iter().find(|object| {
+                let metadata = &object["metadata"];
+                object["kind"] == kind
+                    && metadata["name"] == *name
+                    && metadata["namespace"] == *namespace
+            })
+        };
+        let subject = &binding["subjects"][0];
+        assert!(has("ServiceAccount", &subject["name"], &subject["namespace"]).is_some(), "{path}");
+        let namespace = &binding["metadata"]["namespace"];
+        let role = has("Role", &binding["roleRef"]["name"], namespace).unwrap();
+        let may = |group: &str, resource: &str| {
+            role["rules"].as_array().unwrap().iter().any(|rule| {
+                let has = |list: &str, item: &str| {
+                    rule[list].as_array().unwrap().iter().any(|one| one == item)
+                };
+                has("apiGroups", group)
+                    && has("resources", resource)
+                    && ["get", "list", "watch", "create", "patch", "delete"]
+                        .iter()
+                        .all(|verb| has("verbs", verb))
+            })
+        };
+        for object in objects(folder) {
+            assert_eq!(object["metadata"]["namespace"], *namespace, "{path}");
+            let version = object["apiVersion"].as_str().unwrap();
+            let group = version.split_once('/').map_or("", |(group, _)| group);
+            assert!(may(group, &plural(&object)), "{path}: {group} {}", object["kind"]);
+        }
+        // Secrets are encrypted where Flux decrypts, and nowhere else.
+        assert_eq!(may("", "secrets"), !spec["decryption"].is_null(), "{path}");
+        assert!(!may("keyreeve.dev", "tenantprofiles"), "{path}");
+        folders += 1;
+    }
+    assert_eq!(folders, 2);
+}
+
+#[test]
 fn argo_cd_judges_each_of_our_kinds_alike_and_a_team_may_make_all_but_profiles() {
     let values: Value = serde_saphyr::from_str(&fs::read_to_string(HEALTH).unwrap()).unwrap();
     let checks = values["configs"]["cm"].as_object().unwrap();
