@@ -8,6 +8,7 @@ use k8s_openapi::{
         apps::v1::Deployment,
         authentication::v1::SelfSubjectReview,
         authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec},
+        coordination::v1::Lease,
         core::v1::Pod,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -24,6 +25,7 @@ use super::{objects::Object, settings::Settings, webhook};
 use crate::{
     api::{Namespace, Role, StoreReference, Tenant, TenantProfile, User},
     controller::{self, Right, root_cause},
+    leadership::Place,
     secrets,
 };
 
@@ -104,6 +106,14 @@ pub async fn pods(client: &Client, deployment: &Deployment) -> Looked<Vec<Pod>> 
     found
         .map(|list| list.items)
         .map_err(|error| refused(&format!("list pods in the namespace {namespace}"), &error))
+}
+
+/// The Lease by which an operator's replicas elect their leader.
+pub async fn lease(client: &Client, place: &Place) -> Looked<Option<Lease>> {
+    let Place { namespace, name } = place;
+    let api: Api<Lease> = Api::namespaced(client.clone(), namespace);
+    let found = api.get_opt(name).await;
+    found.map_err(|error| refused(&format!("get the Lease {name} in {namespace}"), &error))
 }
 
 /// Which of these rights the operator has: asked of its ServiceAccount, or of oneself who is that.
@@ -232,6 +242,12 @@ fn object(kind: &'static str, seen: Seen) -> Object {
     let Seen { metadata, mut status } = seen;
     let part =
         |status: &mut Value, name: &str| status.get_mut(name).map(Value::take).unwrap_or_default();
+    let observed = status.get("observedGeneration").and_then(Value::as_i64);
+    // Whoever wrote something else than status last may have changed it then.
+    let changes = metadata.managed_fields.iter().flatten();
+    let changes = changes.filter(|change| change.subresource.as_deref() != Some("status"));
+    let changed = changes.filter_map(|change| change.time.as_ref().map(|time| time.0)).max();
+    let is_behind = metadata.generation > observed;
     let store: Option<StoreReference> = serde_json::from_value(part(&mut status, "store")).ok();
     Object {
         kind,
@@ -242,6 +258,7 @@ fn object(kind: &'static str, seen: Seen) -> Object {
         ),
         // What another hand broke says nothing.
         conditions: serde_json::from_value(part(&mut status, "conditions")).unwrap_or_default(),
+        changed: changed.filter(|_| is_behind),
         created: metadata.creation_timestamp.map(|time| time.0),
         deleted: metadata.deletion_timestamp.map(|time| time.0),
         store: store.map(|store| store.kind),

@@ -149,6 +149,14 @@ async fn of_operator(client: &Client, deployment: &Deployment, asking: &str) -> 
         Ok(pods) => operator::judge(&settings, deployment, &pods),
         Err(why) => vec![Line::unknown(Check::Operator, why, ASK)],
     };
+    // Where none of it is ready, or is wanted, that has been said.
+    let runs = deployment.status.as_ref().and_then(|status| status.ready_replicas) > Some(0);
+    if let Some(place) = settings.needs.lease.as_ref().filter(|_| runs) {
+        lines.extend(match look::lease(client, place).await {
+            Ok(lease) => operator::judge_lease(&place.name, lease.as_ref(), Timestamp::now()),
+            Err(why) => Some(Line::unknown(Check::Operator, why, ASK)),
+        });
+    }
     lines.extend(match look::rights(client, &settings, asking).await {
         Ok(asked) => permissions::judge(&settings.user(), &asked),
         Err(why) => vec![Line::unknown(Check::Permissions, why, ASK)],

@@ -28,6 +28,8 @@ pub struct Object {
     pub id: String,
     pub conditions: Vec<Condition>,
     pub created: Option<Timestamp>,
+    /// When it was changed, if status says nothing of that yet.
+    pub changed: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
     /// The kind of store that has it.
     pub store: Option<String>,
@@ -36,6 +38,15 @@ pub struct Object {
 impl Object {
     fn state(&self) -> State {
         State::of(&self.conditions, self.deleted.is_some())
+    }
+
+    /// Whether the operator owes it a word on its last change. Of a paused one it says nothing.
+    fn is_behind(&self) -> bool {
+        let is_paused = self
+            .conditions
+            .iter()
+            .any(|condition| condition.type_ == "Paused" && condition.status == "True");
+        self.deleted.is_none() && self.state() != State::Unseen && !is_paused
     }
 
     fn message(&self) -> &str {
@@ -98,6 +109,17 @@ pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
             Check::Objects,
             format!("the operator has said nothing of {}", named(&unseen)),
             "it does not run, or does not watch their namespace (watchNamespaces), or may not write their status: see the other lines, and its log",
+        ));
+    }
+    let behind: Vec<_> = objects
+        .iter()
+        .filter(|object| object.is_behind() && since(object.changed, UNSEEN))
+        .collect();
+    if !behind.is_empty() {
+        lines.push(Line::wrong(
+            Check::Objects,
+            format!("the operator has said nothing of the last change of {}", named(&behind)),
+            "what their status says is of before: the operator does not run, or cannot open its store and so does not work, or may not write status: see the other lines, and its log",
         ));
     }
     let hanging: Vec<_> = objects.iter().filter(|object| since(object.deleted, DELETING)).collect();
@@ -169,6 +191,7 @@ mod tests {
             id: id.into(),
             conditions: conditions.iter().map(condition).collect(),
             created: Some(now() - SignedDuration::from_hours(1)),
+            changed: None,
             deleted: None,
             store: Some("sqlite".into()),
         }
@@ -229,6 +252,26 @@ mod tests {
                 "the operator has said nothing of 1 User (a/ada)",
                 "1 Tenant (a/acme) should have gone more than 10 minutes ago",
             ]
+        );
+    }
+
+    #[test]
+    fn what_was_changed_and_is_not_looked_at_is_told_though_it_was_ready_before() {
+        let changed = |minutes| Some(now() - SignedDuration::from_mins(minutes));
+        let of = |name, conditions: &[(&str, &str, &str)], minutes| Object {
+            changed: changed(minutes),
+            ..object("Tenant", name, conditions)
+        };
+        let ready = ("Ready", "True", "Synced");
+        let just_now = of("a/now", &[ready], 1);
+        let paused = of("a/paused", &[ready, ("Paused", "True", "Paused")], 5);
+        assert_eq!(judge(&[just_now.clone(), paused.clone()], now())[0].verdict, Verdict::Ok);
+        let behind = of("a/behind", &[ready], 5);
+        let lines = judge(&[just_now, paused, behind], now());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(
+            lines[0].says,
+            "the operator has said nothing of the last change of 1 Tenant (a/behind)"
         );
     }
 

@@ -1,7 +1,9 @@
 //! Whether the operator runs, by its Deployment and its Pods. Pure.
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::{Deployment, DeploymentStatus},
+    coordination::v1::Lease,
     core::v1::{ContainerStatus, Pod},
 };
 use kube::ResourceExt;
@@ -11,6 +13,9 @@ use super::{
     settings::Settings,
 };
 
+/// How old the last renewal of the Lease may be: its clock and ours may differ by a minute.
+const RENEWED: SignedDuration = SignedDuration::from_mins(2);
+
 /// What is to be said of an operator, with the Pods that its Deployment has made.
 pub fn judge(settings: &Settings, deployment: &Deployment, pods: &[Pod]) -> Vec<Line> {
     let Settings { name, namespace, .. } = settings;
@@ -18,6 +23,10 @@ pub fn judge(settings: &Settings, deployment: &Deployment, pods: &[Pod]) -> Vec<
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let status = deployment.status.clone().unwrap_or_default();
     let ready = status.ready_replicas.unwrap_or_default();
+    let log = format!(
+        "the last line of its log says why it does not start or is not ready: `kubectl --namespace {namespace} logs deployment/{name}`, and `kubectl --namespace {namespace} describe pods`"
+    );
+    let whys: Vec<_> = pods.iter().filter_map(why_not_ready).collect();
     let mut lines = Vec::new();
     if wanted == 0 {
         lines.push(Line::wrong(
@@ -26,15 +35,23 @@ pub fn judge(settings: &Settings, deployment: &Deployment, pods: &[Pod]) -> Vec<
             format!("`kubectl --namespace {namespace} scale deployment/{name} --replicas=1`"),
         ));
     } else if ready < wanted {
-        let whys: Vec<_> = pods.iter().filter_map(why_not_ready).collect();
         let none = "there is no Pod of it; its ReplicaSet's events say why".to_owned();
         let why = if whys.is_empty() { none } else { whys.join("; ") };
         lines.push(Line::wrong(
             Check::Operator,
-            format!("of {what} {ready} of {} is ready: {why}", counted(replicas(wanted), "replica")),
             format!(
-                "the last line of its log says why it does not start or is not ready: `kubectl --namespace {namespace} logs deployment/{name}`, and `kubectl --namespace {namespace} describe pods`"
+                "of {what} {ready} of {} is ready: {why}",
+                counted(replicas(wanted), "replica")
             ),
+            log,
+        ));
+    } else if !is_rolled_out(deployment, &status, wanted) {
+        // The Pods of before are ready, and go on.
+        let why = if whys.is_empty() { "its Pods are under way".into() } else { whys.join("; ") };
+        lines.push(Line::wrong(
+            Check::Operator,
+            format!("{what} was changed, and what it was before runs until the change has come about: {why}"),
+            format!("if it does not come about by itself, {log}"),
         ));
     }
     let own = env!("CARGO_PKG_VERSION");
@@ -50,6 +67,32 @@ pub fn judge(settings: &Settings, deployment: &Deployment, pods: &[Pod]) -> Vec<
         lines.push(Line::ok(Check::Operator, format!("{what} is ready, with {number}")));
     }
     lines
+}
+
+/// Whether what the Deployment says now is all that runs: as `kubectl rollout status` judges.
+fn is_rolled_out(deployment: &Deployment, status: &DeploymentStatus, wanted: i32) -> bool {
+    let updated = status.updated_replicas.unwrap_or_default();
+    status.observed_generation >= deployment.metadata.generation
+        && updated >= wanted
+        && status.replicas.unwrap_or_default() <= updated
+}
+
+/// What is wrong with the Lease by which its replicas elect a leader: nothing, if one of them leads.
+pub fn judge_lease(name: &str, lease: Option<&Lease>, now: Timestamp) -> Option<Line> {
+    let renewed = lease.and_then(|lease| lease.spec.as_ref()?.renew_time.as_ref());
+    // One that is free goes to the next one within seconds, so that its age tells of that, too.
+    let why = match renewed.map(|renewed| now.duration_since(renewed.0)) {
+        None => "nobody has ever held it".to_owned(),
+        Some(age) if age > RENEWED => {
+            format!("it was renewed {} minutes ago for the last time", age.as_mins())
+        }
+        Some(_) => return None,
+    };
+    Some(Line::wrong(
+        Check::Operator,
+        format!("no replica leads, so nothing is carried out: of the Lease {name} {why}"),
+        "a replica leads once it reaches the API server and may write the Lease, and keeps the lead only if it can open the store: its log says which of these it is",
+    ))
 }
 
 /// What is to be said where there is none.
@@ -112,9 +155,13 @@ mod tests {
             "spec": {"replicas": replicas, "selector": {}, "template": {"spec": {
                 "containers": [{"name": "keyreeve", "image": image, "args": ["run"]}],
             }}},
-            "status": {"readyReplicas": ready},
+            "status": {"readyReplicas": ready, "updatedReplicas": ready, "replicas": ready},
         }))
         .unwrap();
+        judged_as(&deployment, pods)
+    }
+
+    fn judged_as(deployment: &Deployment, pods: &[Value]) -> Vec<Line> {
         let pods: Vec<Pod> = pods
             .iter()
             .map(|status| {
@@ -122,7 +169,7 @@ mod tests {
                     .unwrap()
             })
             .collect();
-        judge(&Settings::of(&deployment), &deployment, &pods)
+        judge(&Settings::of(deployment), deployment, &pods)
     }
 
     const OWN: &str = concat!("keyreeve:", env!("CARGO_PKG_VERSION"));
@@ -135,6 +182,59 @@ mod tests {
         let other = judged("keyreeve:9.9.9", 1, 1, &[]);
         assert_eq!(other[0].verdict, Verdict::Unknown);
         assert!(other[0].says.contains("is of version 9.9.9"), "{other:?}");
+    }
+
+    #[test]
+    fn a_change_that_does_not_come_about_is_told_though_the_pod_of_before_is_ready() {
+        let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
+        let crashing = json!({"containerStatuses": [{
+            "name": "keyreeve", "image": "", "imageID": "", "ready": false, "restartCount": 4,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        }]});
+        for (status, is_well) in [
+            (json!({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 1}), true),
+            // One Pod of each: with one replica the new one counts as updated before it is ready.
+            (json!({"observedGeneration": 2, "updatedReplicas": 1, "replicas": 2}), false),
+            (json!({"observedGeneration": 2, "updatedReplicas": 0, "replicas": 1}), false),
+            (json!({"observedGeneration": 1, "updatedReplicas": 1, "replicas": 1}), false),
+        ] {
+            let mut status = status;
+            status["readyReplicas"] = json!(1);
+            let deployment: Deployment = serde_json::from_value(json!({
+                "metadata": {"name": "keyreeve", "namespace": "sys", "generation": 2},
+                "spec": {"replicas": 1, "selector": {}, "template": {"spec": {
+                    "containers": [{"name": "keyreeve", "image": OWN, "args": ["run"]}],
+                }}},
+                "status": status,
+            }))
+            .unwrap();
+            let lines = judged_as(&deployment, &[ready.clone(), crashing.clone()]);
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert_eq!(lines[0].verdict == Verdict::Ok, is_well, "{status}: {lines:?}");
+            assert_eq!(lines[0].says.contains("CrashLoopBackOff"), !is_well, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_lease_that_nobody_renews_is_told() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let lease = |holder: &str, renewed: &str| -> Lease {
+            let spec = json!({"holderIdentity": holder, "renewTime": renewed});
+            serde_json::from_value(json!({"metadata": {"name": "keyreeve"}, "spec": spec})).unwrap()
+        };
+        let led = lease("one_1", "2026-01-01T11:59:01.000000Z");
+        assert_eq!(judge_lease("keyreeve", Some(&led), now), None);
+        let fast = lease("one_1", "2026-01-01T12:01:00.000000Z");
+        assert_eq!(judge_lease("keyreeve", Some(&fast), now), None, "its clock is fast");
+        let left = lease("one_1", "2026-01-01T11:50:00.000000Z");
+        for (lease, says) in [
+            (None, "of the Lease keyreeve nobody has ever held it"),
+            (Some(&left), "it was renewed 10 minutes ago for the last time"),
+        ] {
+            let line = judge_lease("keyreeve", lease, now).unwrap();
+            assert!(line.says.contains(says), "{says}: {line:?}");
+            assert_eq!((line.verdict, line.check), (Verdict::Wrong, Check::Operator));
+        }
     }
 
     #[test]
