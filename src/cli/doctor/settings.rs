@@ -8,6 +8,9 @@ use kube::ResourceExt;
 
 use crate::{controller::Needs, leadership::Place};
 
+/// So much of the release's name is in that of its Service (`keyreeve.webhookService` in the chart).
+const SERVICE: usize = 55;
+
 /// What an operator was started with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -87,6 +90,12 @@ impl Settings {
             needs,
             webhook,
         }
+    }
+
+    /// The Service in front of its webhook, as the chart calls it: whether it has one or not.
+    pub fn webhook_service(&self) -> String {
+        let name: String = self.name.chars().take(SERVICE).collect();
+        format!("{}-webhook", name.trim_end_matches('-'))
     }
 
     /// Who it is to the API server.

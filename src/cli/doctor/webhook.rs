@@ -91,7 +91,9 @@ fn belongs_to(registration: &Configuration, settings: &Settings) -> bool {
     }
     registration.webhooks.iter().flatten().filter(|called| is_ours(called)).any(|called| {
         let service = called.client_config.service.as_ref();
-        service.is_some_and(|service| service.namespace == settings.namespace)
+        service.is_some_and(|service| {
+            service.namespace == settings.namespace && service.name == settings.webhook_service()
+        })
     })
 }
 

@@ -8,7 +8,7 @@ use super::{
     *,
 };
 
-const HOST: &str = "hook.sys.svc";
+const HOST: &str = "hook-webhook.sys.svc";
 
 /// An authority, as PEM, and a certificate of it for this name, until 2030.
 fn certificates(host: &str) -> (String, String) {
@@ -23,6 +23,7 @@ fn certificates(host: &str) -> (String, String) {
 
 fn settings() -> Settings {
     Settings {
+        name: "hook".into(),
         namespace: "sys".into(),
         webhook: Some(settings::Webhook {
             secret: Some("hook".into()),
@@ -39,7 +40,7 @@ fn registration(bundle: &str, change: impl Fn(&mut Value)) -> Configuration {
         "admissionReviewVersions": ["v1"],
         "clientConfig": {
             "caBundle": ByteString(bundle.into()),
-            "service": {"name": "hook", "namespace": "sys", "path": "/validate"},
+            "service": {"name": "hook-webhook", "namespace": "sys", "path": "/validate"},
         },
         "rules": [{
             "apiGroups": ["keyreeve.dev"], "apiVersions": ["v1alpha1"], "operations": ["CREATE", "UPDATE"],
@@ -106,7 +107,7 @@ fn what_is_wrong_is_named_and_what_to_do() {
 fn a_certificate_for_another_name_is_named_as_such() {
     let (bundle, served) = certificates("hook.other.svc");
     let lines = judge(&settings(), &[registration(&bundle, |_| {})], &Ok(served), now());
-    assert!(lines[0].says.contains("is not for hook.sys.svc"), "{lines:?}");
+    assert!(lines[0].says.contains("is not for hook-webhook.sys.svc"), "{lines:?}");
 }
 
 #[test]
@@ -117,9 +118,19 @@ fn a_registration_that_is_missing_or_left_over_is_named() {
     let off = Settings { webhook: None, ..settings() };
     let lines = judge(&off, &[registration(&bundle, |_| {})], &Ok(served), now());
     assert!(lines[0].says.contains("does not answer reviews"), "{lines:?}");
-    let others = Settings { namespace: "other".into(), ..off };
-    let lines = judge(&others, &[registration(&bundle, |_| {})], &Err(String::new()), now());
-    assert_eq!(lines[0].verdict, Verdict::Ok, "it is another operator's: {lines:?}");
+    let elsewhere = Settings { namespace: "other".into(), ..off.clone() };
+    let beside = Settings { name: "second".into(), ..off };
+    for others in [elsewhere, beside] {
+        let lines = judge(&others, &[registration(&bundle, |_| {})], &Err(String::new()), now());
+        assert_eq!(lines[0].verdict, Verdict::Ok, "it is another operator's: {lines:?}");
+    }
+    // By cert-manager: the registration is not named, and found by its Service.
+    let webhook =
+        settings::Webhook { secret: Some("hook-webhook-tls".into()), configuration: None };
+    let managed = Settings { webhook: Some(webhook), ..settings() };
+    let (bundle, served) = certificates(HOST);
+    let lines = judge(&managed, &[registration(&bundle, |_| {})], &Ok(served), now());
+    assert_eq!(lines[0].verdict, Verdict::Ok, "{lines:?}");
 }
 
 #[test]
