@@ -64,6 +64,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* What the schema cannot say, because it is about several values. */}}
 {{- define "keyreeve.check" -}}
 {{- if eq (include "keyreeve.store" .) "sqlite" -}}
+{{- if has ".." (splitList "/" .Values.store.url) -}}
+{{- fail "store.url leads up by \"..\", which may be out of the volume at /var/lib/keyreeve, so that the store would go with the Pod: say the path without it" -}}
+{{- end -}}
 {{- if not .Values.persistence.enabled -}}
 {{- fail "persistence.enabled is false, but the store is SQLite, which needs a volume: without one, every new Pod would begin with an empty store. Leave it on, or set store.url to postgres://… or keycloak+https://…" -}}
 {{- end -}}

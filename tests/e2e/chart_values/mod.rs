@@ -65,6 +65,11 @@ async fn values_that_contradict_each_other_are_refused_in_a_sentence() {
         (json!({"replicas": 2}), "SQLite, a file with one writer"),
         (json!({"store": postgres}), "store.credentialsSecret is needed"),
         (json!({"store": {"url": "sqlite:/tmp/x.db"}}), "url"),
+        (
+            json!({"store": {"url": "sqlite:/var/lib/keyreeve/../../../tmp/x.db"}}),
+            "out of the volume",
+        ),
+        (json!({"store": {"url": "sqlite:///var/lib/keyreeve/a/.."}}), "out of the volume"),
         (json!({"store": {"url": "postgres://me:secret@db/x"}}), "url"),
         (json!({"store": {"url": "mysql://db/x"}}), "url"),
         (
