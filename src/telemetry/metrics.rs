@@ -226,12 +226,13 @@ impl Metrics {
         }
     }
 
-    /// A controller ends: what it has not come to waits no longer.
+    /// A controller ends: what it has not come to waits no longer, and none of its reconciles may be under way.
     pub fn stops(&self, controller: &'static str) {
         if let Ok(mut waiting) = self.waiting.lock() {
             waiting.retain(|(of, _), _| *of != controller);
         }
         self.depth.get_or_create(&ByQueue { name: controller, controller }).set(0);
+        self.most.get_or_create(&ByController { controller }).set(0);
     }
 
     /// Whether this operator leads, by the lease of this name; the metric is client-go's.

@@ -30,3 +30,18 @@ fn names_are_those_of_existing_dashboards() {
         assert!(text.contains(line), "{line}\nnot in\n{text}");
     }
 }
+
+#[test]
+fn of_a_controller_that_has_ended_nothing_waits_and_none_may_be_under_way() {
+    let metrics = Metrics::default();
+    metrics.starts("tenant", 4);
+    metrics.queued("tenant", "a/b");
+    let most = "controller_runtime_max_concurrent_reconciles{controller=\"tenant\"}";
+    assert!(metrics.encode().contains(&format!("{most} 4")));
+    metrics.stops("tenant");
+    let text = metrics.encode();
+    assert!(text.contains(&format!("{most} 0")), "{text}");
+    assert!(text.contains("workqueue_depth{name=\"tenant\",controller=\"tenant\"} 0"), "{text}");
+    metrics.starts("tenant", 4);
+    assert!(metrics.encode().contains(&format!("{most} 4")));
+}
