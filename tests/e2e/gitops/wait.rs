@@ -143,6 +143,9 @@ async fn helm_4_fails_a_bundle_of_which_one_object_is_stalled_or_never_comes_abo
     assert!(said.contains("status: Failed, message: namespace orders of tenant"), "{said}");
 
     space.bundle_chart(WAITING);
+    fails(&space.helm("helm4", &[&["upgrade"], &wait[..]].concat()));
+    // However long the operator took until it said what it waits for.
+    space.kubectl(&["wait", "tusr/bundle-bob", "--for=condition=Reconciling", "--timeout=60s"]);
     let said = fails(&space.helm("helm4", &[&["upgrade"], &wait[..]].concat()));
     assert!(said.contains("bundle-bob not ready. status: InProgress"), "{said}");
     assert!(said.contains("nowhere is not there: create it"), "{said}");

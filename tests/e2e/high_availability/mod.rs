@@ -8,6 +8,9 @@ mod watches;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+
 use crate::support::{Release, Replica, Space, eventually};
 
 /// Within how long another replica leads when the leader has died.
@@ -31,6 +34,12 @@ async fn renewed_for(space: &Space, release: &Release, time: Duration) -> i32 {
     })
     .await;
     transitions
+}
+
+/// When whoever holds the Lease got it, by its own clock.
+async fn acquired(space: &Space, release: &Release) -> Timestamp {
+    let lease = space.api::<Lease>().get(&release.name).await.unwrap();
+    lease.spec.unwrap().acquire_time.unwrap().0
 }
 
 /// A replica with a store of its own: for what is about the Lease alone.
