@@ -158,7 +158,10 @@ fn of_telemetry(other: &str) -> Vec<Set> {
         json!({"metrics": {
             "service": {"enabled": true, "port": 9090, "annotations": {"prometheus.io/scrape": "true"}},
             "podMonitor": {"enabled": true, "interval": "1m", "labels": {"release": "prometheus"}},
-            "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}},
+            "prometheusRule": {
+                "enabled": true, "labels": {"release": "prometheus"},
+                "runbookBase": "https://git.example.com/keyreeve/blob/main/",
+            },
             "dashboard": {
                 "enabled": true, "namespace": other, "labels": {"grafana_dashboard": "yes"},
                 "annotations": {"folder": "Identity"},

@@ -169,6 +169,23 @@ async fn rights_for_people_are_added_to_view_and_admin_and_never_have_profiles()
     }
 }
 
+#[tokio::test]
+async fn an_alert_leads_to_where_the_documents_were_published() {
+    let space = Space::new("values-runbook").await;
+    for base in ["", "https://git.example.com/keyreeve/blob/main/"] {
+        let values = json!({"metrics": {"prometheusRule": {"enabled": true, "runbookBase": base}}});
+        let rendered = objects(&render("helm", &space, &values).unwrap());
+        let rule = rendered.iter().find(|object| object["kind"] == "PrometheusRule").unwrap();
+        let alerts = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
+        assert!(alerts.len() > 5);
+        for alert in alerts {
+            let name = alert["alert"].as_str().unwrap().to_lowercase();
+            let link = alert["annotations"]["runbook_url"].as_str().unwrap();
+            assert_eq!(link, format!("{base}docs/alerts.md#{name}"));
+        }
+    }
+}
+
 #[test]
 fn the_schema_knows_every_value_and_refuses_any_other() {
     fn compare(path: &str, value: &Value, schema: &Value) {
