@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -30,11 +31,63 @@ type Selector struct {
 type Looked struct {
 	Selectors []Selector `json:"selectors"`
 	// Labels by which it groups or joins.
-	Labels []string `json:"labels"`
+	Labels []Need `json:"labels"`
+}
+
+// Need is a label that each of these series must have.
+type Need struct {
+	Label  string   `json:"label"`
+	Series []string `json:"series"`
+}
+
+// carriers are the series from which the result of an expression would have a label.
+func carriers(expr parser.Expr, label string) []string {
+	switch expr := expr.(type) {
+	case *parser.VectorSelector:
+		return []string{expr.Name}
+	case *parser.MatrixSelector:
+		return carriers(expr.VectorSelector, label)
+	case *parser.SubqueryExpr:
+		return carriers(expr.Expr, label)
+	case *parser.StepInvariantExpr:
+		return carriers(expr.Expr, label)
+	case *parser.ParenExpr:
+		return carriers(expr.Expr, label)
+	case *parser.UnaryExpr:
+		return carriers(expr.Expr, label)
+	case *parser.AggregateExpr:
+		if slices.Contains(expr.Grouping, label) == expr.Without {
+			return []string{"(summed up over " + label + ")"}
+		}
+		return carriers(expr.Expr, label)
+	case *parser.Call:
+		var found []string
+		for _, argument := range expr.Args {
+			found = append(found, carriers(argument, label)...)
+		}
+		return found
+	case *parser.BinaryExpr:
+		left, right := carriers(expr.LHS, label), carriers(expr.RHS, label)
+		if expr.Op == parser.LOR || len(left) == 0 {
+			return append(left, right...)
+		}
+		if expr.VectorMatching != nil && expr.VectorMatching.Card == parser.CardOneToMany {
+			return right
+		}
+		return left
+	}
+	return nil
 }
 
 func look(text string) (Looked, error) {
-	looked := Looked{Selectors: []Selector{}, Labels: []string{}}
+	looked := Looked{Selectors: []Selector{}, Labels: []Need{}}
+	need := func(names []string, of ...parser.Expr) {
+		for _, name := range names {
+			for _, expr := range of {
+				looked.Labels = append(looked.Labels, Need{name, append([]string{}, carriers(expr, name)...)})
+			}
+		}
+	}
 	expr, err := parser.ParseExpr(text)
 	if err != nil {
 		return looked, err
@@ -50,10 +103,11 @@ func look(text string) (Looked, error) {
 			}
 			looked.Selectors = append(looked.Selectors, selector)
 		case *parser.AggregateExpr:
-			looked.Labels = append(looked.Labels, node.Grouping...)
+			need(node.Grouping, node.Expr)
 		case *parser.BinaryExpr:
 			if node.VectorMatching != nil {
-				looked.Labels = append(looked.Labels, node.VectorMatching.MatchingLabels...)
+				// Both sides are joined by them.
+				need(node.VectorMatching.MatchingLabels, node.LHS, node.RHS)
 			}
 		}
 		return nil

@@ -32,7 +32,14 @@ struct Series {
 struct Looked {
     selectors: Vec<Selector>,
     /// By which it groups or joins.
-    labels: Vec<String>,
+    labels: Vec<Need>,
+}
+
+/// A label that each of these series must have.
+#[derive(Debug, Deserialize)]
+struct Need {
+    label: String,
+    series: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,11 +105,15 @@ async fn every_series_of_the_dashboard_and_the_alerts_is_there_after_some_work()
             }
             seen.insert(selector.series.clone());
         }
-        for label in looked.labels.iter().filter(|label| !OF_THE_TARGET.contains(&label.as_str())) {
-            let has = |selector: &Selector| {
-                scraped.iter().any(|s| s.name == selector.series && s.labels.contains_key(label))
-            };
-            assert!(looked.selectors.iter().any(has), "{of}: no label {label} in {text}");
+        for Need { label, series } in &looked.labels {
+            if OF_THE_TARGET.contains(&label.as_str()) {
+                continue;
+            }
+            assert!(!series.is_empty(), "{of}: nothing has {label} in {text}");
+            for name in series {
+                let has = |s: &Series| s.name == *name && s.labels.contains_key(label);
+                assert!(scraped.iter().any(has), "{of}: {name} has no label {label} in {text}");
+            }
         }
     }
     assert!(seen.len() > 15, "{seen:?}");
