@@ -343,9 +343,19 @@ impl KeycloakStore {
         let applied = found.carried.document.get("authenticationProviders").cloned();
         let applied: Vec<AuthenticationProvider> =
             applied.and_then(|applied| serde_json::from_value(applied).ok()).unwrap_or_default();
+        let all = path(&[tenant, "users", &found.id, "federated-identity"]);
         let place = |name: &str| path(&[tenant, "users", &found.id, "federated-identity", name]);
-        for gone in applied.iter().filter(|link| !wanted.contains(link)) {
-            self.server.delete(&place(&gone.name), None).await?;
+        let gone: Vec<_> = applied.iter().filter(|link| !wanted.contains(link)).collect();
+        let there = if gone.is_empty() { Vec::new() } else { self.server.list(&all).await? };
+        for gone in gone {
+            // An account that the user linked in place of ours is the user's own.
+            let is_another = there.iter().any(|link| {
+                link["identityProvider"] == gone.name.as_str()
+                    && link["userId"] != gone.user_id.as_str()
+            });
+            if !is_another {
+                self.server.delete(&place(&gone.name), None).await?;
+            }
         }
         for new in wanted.iter().filter(|link| !applied.contains(link)) {
             match self.server.post(&place(&new.name), &link(new)).await {

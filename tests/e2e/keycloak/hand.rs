@@ -36,9 +36,11 @@ impl Hand {
         let body = body.map(ToString::to_string);
         let path = format!("/admin/realms{path}");
         let (mut status, mut answer) = send(method, &path, Some(&token), body.as_deref());
-        if status == 500 {
-            // A race in its cache of roles, while others make realms: nothing is done then.
-            (status, answer) = send(method, &path, Some(&token), body.as_deref());
+        for _ in 0..3 {
+            if status == 500 {
+                // A race in its cache of roles, while others make realms: nothing is done then.
+                (status, answer) = send(method, &path, Some(&token), body.as_deref());
+            }
         }
         assert!(status < 300, "{method} {path}: {status} {answer}");
         answer

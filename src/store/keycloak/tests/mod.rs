@@ -4,6 +4,7 @@ mod backend;
 mod failures;
 mod faults;
 mod hand;
+mod links;
 mod login;
 mod proxy;
 mod renamed;
