@@ -24,10 +24,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    backoff::Backoff,
     cache::Guarded,
     index::{Kind, Link, ObjectId},
-    own_writes::OwnWrites,
+    remembered::OfTerm,
     view::View,
 };
 use crate::{api::FINALIZER, telemetry::Metrics};
@@ -118,10 +117,8 @@ pub struct Informer {
     pub view: Arc<View>,
     /// Whom it wakes.
     pub queues: Queues,
-    /// What it forgets when an object goes.
-    pub backoff: Arc<Backoff>,
-    /// What it does not wake for.
-    pub own_writes: Arc<OwnWrites>,
+    /// What it does not wake for, and what it forgets when an object goes.
+    pub remembered: OfTerm,
 }
 
 impl Informer {
@@ -160,7 +157,7 @@ impl Informer {
                     }
                     for (id, old) in &listed {
                         // A list may be of an older state than our write: after a restore of the cluster.
-                        self.own_writes.forget(K::KIND, id);
+                        self.remembered.now().own_writes.forget(K::KIND, id);
                         self.tell(K::KIND, id, old, true);
                     }
                 }
@@ -168,7 +165,8 @@ impl Informer {
                     let id = id_of(&object);
                     let noted = self.note(&object, &mut generations);
                     let version = object.resource_version();
-                    let own = self.own_writes.take(K::KIND, &id, version.as_deref());
+                    let own_writes = self.remembered.now().own_writes;
+                    let own = own_writes.take(K::KIND, &id, version.as_deref());
                     if noted.changed || !own {
                         self.queues.wake(K::KIND, &id);
                     }
@@ -225,8 +223,9 @@ impl Informer {
     }
 
     fn gone(&self, kind: Kind, id: &ObjectId) {
-        self.backoff.forget(kind, id);
-        self.own_writes.forget(kind, id);
+        let remembered = self.remembered.now();
+        remembered.backoff.forget(kind, id);
+        remembered.own_writes.forget(kind, id);
         let old = self.view.index().remove(kind, id);
         self.tell_others(kind, id, &old);
         self.tell_containers(kind, id);

@@ -31,6 +31,7 @@ mod passwords;
 mod patch;
 mod profile;
 mod references;
+mod remembered;
 mod returning;
 mod rights;
 mod role;

@@ -65,13 +65,6 @@ impl OwnWrites {
             written.remove(&(kind, id.clone()));
         }
     }
-
-    /// Another one has led since: what was written before tells nothing.
-    pub fn forget_all(&self) {
-        if let Ok(mut written) = self.written.lock() {
-            written.clear();
-        }
-    }
 }
 
 /// Whether a version came after another; one that is no number counts as such, so that nothing waits for it.

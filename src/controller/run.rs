@@ -25,6 +25,7 @@ use super::{
     informer::name,
     keystores,
     passwords::Passwords,
+    remembered::Remembered,
     returning::Returning,
     seats::Recounts,
     standby::{Clients, Standby},
@@ -125,9 +126,7 @@ impl Standby {
         let (options, metrics) = (self.options.clone(), self.metrics.clone());
         let client = leadership::during(&self.clients.asking, term);
         let informer = self.informer.clone();
-        // Of another term.
-        informer.backoff.forget_all();
-        informer.own_writes.forget_all();
+        let Remembered { backoff, own_writes } = informer.remembered.begin();
         let store = Measured::new(store, metrics.clone());
         Context {
             events: Events::new(client.clone()),
@@ -148,9 +147,9 @@ impl Standby {
             turns: Turns::new(options.max_concurrent_reconciles),
             options,
             metrics,
-            backoff: informer.backoff,
+            backoff,
             throttle: Throttle::default(),
-            own_writes: informer.own_writes,
+            own_writes,
         }
     }
 }

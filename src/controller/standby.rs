@@ -12,15 +12,14 @@ use kube::{Api, Client, core::PartialObjectMeta, runtime::reflector::store::Writ
 use tokio::task::JoinSet;
 
 use super::{
-    backoff::Backoff,
     cache::Guarded,
     census,
     clock::Clock,
     context::Options,
     informer::{Informer, Linked, Queues},
     labels,
-    own_writes::OwnWrites,
     password_secrets,
+    remembered::OfTerm,
     start::scopes,
     view::{View, Writers},
 };
@@ -84,8 +83,7 @@ impl Standby {
         let informer = Informer {
             view: Arc::new(view),
             queues: Queues::new(metrics.clone()),
-            backoff: Arc::new(Backoff::default()),
-            own_writes: Arc::new(OwnWrites::default()),
+            remembered: OfTerm::default(),
         };
 
         let mut background = JoinSet::new();
