@@ -9,6 +9,7 @@ mod docs;
 mod doctor;
 mod jwks;
 mod leader;
+mod opening;
 mod operate;
 mod run;
 mod store;

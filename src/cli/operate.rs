@@ -8,9 +8,12 @@ use futures::{
     future::{self, BoxFuture, Shared},
 };
 
-use super::leader::Candidacy;
+use super::{
+    leader::Candidacy,
+    opening::{self, Tries},
+};
 use crate::{
-    controller::{self, Clients, Options, Standby, SystemClock},
+    controller::{Clients, Options, Standby, SystemClock},
     leadership::{Election, Term},
     store::{self, OpenError, Store},
     telemetry::{Health, Metrics},
@@ -39,23 +42,28 @@ impl Operator {
     /// A sentence about a store that cannot be opened.
     pub(super) async fn alone(
         self,
-        open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
+        open: impl AsyncFn(&Term, &Tries) -> Result<Arc<dyn Store>, OpenError>,
     ) -> Result<(), String> {
-        let Self { clients, options, metrics, health, stop, .. } = self;
-        let term = Term::unlimited();
-        let store = tokio::select! {
-            store = open(&term) => store.map_err(|error| error.to_string())?,
-            () = stop.clone() => return Ok(()),
-        };
-        let (kind, lost) = (store.kind(), lost(&store, &term, &health));
-        let ended = either(&stop, &lost);
+        let Self { store_kind, clients, options, metrics, health, stop } = self;
         let clock = Arc::new(SystemClock);
-        controller::run(clients, store, options, clock, metrics.clone(), health.clone(), ended)
-            .await;
+        let mut standby =
+            Standby::start(clients, options, clock, metrics.clone(), health.clone(), stop.clone());
+        tokio::select! {
+            () = standby.filled() => {}
+            () = stop.clone() => return Ok(()),
+        }
+        let term = Term::unlimited();
+        let opened = opening::open(&standby, store_kind, &term, open, stop.clone()).await;
+        let Some(opened) = opened else { return Ok(()) };
+        let store = opened.map_err(|error| error.to_string())?;
+        health.set_ready();
+        let lost = lost(&store, &term, &health);
+        standby.lead(store, &term, either(&stop, &lost)).await;
         if lost.now_or_never().is_some() {
-            metrics.store.is_up(kind, false);
+            metrics.store.is_up(store_kind, false);
             stop.await;
         }
+        standby.end().await;
         Ok(())
     }
 
@@ -67,7 +75,7 @@ impl Operator {
     pub(super) async fn elected(
         self,
         candidacy: Candidacy,
-        open: impl AsyncFn(&Term) -> Result<Arc<dyn Store>, OpenError>,
+        open: impl AsyncFn(&Term, &Tries) -> Result<Arc<dyn Store>, OpenError>,
     ) -> Result<(), String> {
         let Self { store_kind, clients, options, metrics, health, stop } = self;
         let (clock, stopped) = (Arc::new(SystemClock), stop.clone());
@@ -83,6 +91,7 @@ impl Operator {
             () = standby.filled() => {}
             () = stop.clone() => return Ok(()),
         }
+        health.set_ready();
         let Candidacy { place, identity } = candidacy;
         tracing::info!(
             lease = format!("{}/{}", place.namespace, place.name),
@@ -92,20 +101,23 @@ impl Operator {
         let election = Election::new(clients.asking, &place, identity, metrics.clone());
         let end = election
             .run(stop.clone(), async |term| {
-                let opened = tokio::select! {
-                    opened = open(&term) => opened,
-                    () = term.ended() => return Ok(()),
-                    () = stop.clone() => return Ok(()),
+                let given_up = async {
+                    tokio::select! {
+                        () = term.ended() => {}
+                        () = stop.clone() => {}
+                    }
                 };
+                let opened = opening::open(&standby, store_kind, &term, &open, given_up).await;
                 let store = match opened {
-                    Ok(store) => store,
+                    None => return Ok(()),
+                    Some(Ok(store)) => store,
                     // It may be this machine that is cut off: another replica tries.
-                    Err(error @ OpenError::Away { .. }) => {
+                    Some(Err(error @ OpenError::Away { .. })) => {
                         tracing::warn!("{error}");
                         metrics.store.is_up(store_kind, false);
                         return Ok(());
                     }
-                    Err(error) => return Err(error.to_string()),
+                    Some(Err(error)) => return Err(error.to_string()),
                 };
                 let lost = lost(&store, &term, &health);
                 standby.lead(store, &term, either(&stop, &lost)).await;

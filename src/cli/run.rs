@@ -8,7 +8,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use kube::{Client, Config};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{leader, operate::Operator, store as store_flags, webhook};
+use super::{leader, opening::Tries, operate::Operator, store as store_flags, webhook};
 use crate::{
     admission,
     api::Duration,
@@ -256,7 +256,7 @@ impl Run {
         };
         let store_kind = url.kind();
         let operator = Operator { store_kind, clients, options, metrics, health, stop };
-        let open = async |term: &Term| self.store.open(&url, term).await;
+        let open = async |term: &Term, tries: &Tries| self.store.open(&url, term, tries).await;
         match candidacy {
             Some(candidacy) => Box::pin(operator.elected(candidacy, open)).await,
             None => operator.alone(open).await,

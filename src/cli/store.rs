@@ -5,6 +5,7 @@ use std::{env, path::PathBuf, sync::Arc, time::Duration};
 use backon::{ExponentialBuilder, Retryable};
 use clap::Args;
 
+use super::opening::Tries;
 use crate::leadership::Term;
 use crate::store::{
     self, Credentials, OpenError, Source, Store, StoreUrl,
@@ -66,6 +67,7 @@ impl Flags {
         &self,
         url: &StoreUrl,
         term: &Term,
+        tries: &Tries,
     ) -> Result<Arc<dyn Store>, OpenError> {
         let credentials = Credentials {
             username: source(self.store_username_file.as_ref(), "KEYREEVE_STORE_USERNAME"),
@@ -79,7 +81,7 @@ impl Flags {
         (|| self.open_once(url, &credentials, term))
             .retry(backoff)
             .when(|error| matches!(error, OpenError::Away { .. }))
-            .notify(|error, _| tracing::warn!("{error}"))
+            .notify(|error, _| tries.failed(error))
             .await
     }
 

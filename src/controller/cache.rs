@@ -56,16 +56,6 @@ impl<K: Resource<DynamicType = ()> + Clone + Debug + 'static> Cache<K> {
         self.shards.iter().flat_map(Store::state).for_each(|object| call(&object));
     }
 
-    /// All objects, also those that cannot be read.
-    #[must_use]
-    pub fn ids(&self) -> Vec<ObjectId> {
-        let mut ids = Vec::new();
-        self.each_guarded(|object| {
-            ids.push(ObjectId::new(object.namespace().unwrap_or_default(), object.name_any()));
-        });
-        ids
-    }
-
     /// What reads the shards, in their order.
     #[must_use]
     pub fn readers(&self) -> &[Store<Guarded<K>>] {

@@ -4,7 +4,7 @@ use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt, stream};
 use kube::{
-    Api,
+    Api, Resource, ResourceExt,
     runtime::{
         controller::{Action, Config, Error as ApplierError, applier},
         reflector::{ObjectRef, Store as CacheReader},
@@ -35,7 +35,7 @@ use super::{
 use crate::{
     keystore::Keystores,
     leadership::{self, Term},
-    store::{Led, Store},
+    store::{Led, Store, Unopened},
     telemetry::{Health, Measured, Metrics},
 };
 
@@ -58,11 +58,13 @@ pub async fn run(
     health: Health,
     stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
 ) {
-    let mut standby = Standby::start(clients.into(), options, clock, metrics, health, stop.clone());
+    let mut standby =
+        Standby::start(clients.into(), options, clock, metrics, health.clone(), stop.clone());
     tokio::select! {
         () = standby.filled() => {}
         () = stop.clone() => return,
     }
+    health.set_ready();
     standby.lead(store, &Term::unlimited(), stop).await;
     standby.end().await;
 }
@@ -81,6 +83,28 @@ impl Standby {
             keystores = self.options.keystore_namespace,
             "the caches are filled; reconciling"
         );
+        self.work(store, term, stop, Whom::All).await;
+    }
+
+    /// Says in status that the store, of this kind, cannot be opened, and why, until `stop` is done or the term has
+    /// ended: each Tenant does, and what else is changed meanwhile. What needs no store is done.
+    pub async fn wait_for_store(
+        &self,
+        kind: &'static str,
+        why: String,
+        term: &Term,
+        stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
+    ) {
+        self.work(Arc::new(Unopened::new(kind, why)), term, stop, Whom::Tenants).await;
+    }
+
+    async fn work(
+        &self,
+        store: Arc<dyn Store>,
+        term: &Term,
+        stop: impl Future<Output = ()> + Clone + Send + Unpin + 'static,
+        whom: Whom,
+    ) {
         let ended = {
             let term = term.clone();
             async move { term.ended().await }.boxed().shared()
@@ -96,11 +120,14 @@ impl Standby {
         ));
         background.spawn(store_watch::run(context.clone()));
         let (mut controllers, view, shards) = (JoinSet::new(), &self.informer.view, &self.shards);
-        start(&mut controllers, &context, shards, &view.tenants, &stop);
-        start(&mut controllers, &context, shards, &view.profiles, &stop);
-        start(&mut controllers, &context, shards, &view.namespaces, &stop);
-        start(&mut controllers, &context, shards, &view.roles, &stop);
-        start(&mut controllers, &context, shards, &view.users, &stop);
+        start(&mut controllers, &context, shards, &view.tenants, whom, &stop);
+        // What they say of a store's abilities, one that is not open cannot tell.
+        if whom == Whom::All {
+            start(&mut controllers, &context, shards, &view.profiles, whom, &stop);
+        }
+        start(&mut controllers, &context, shards, &view.namespaces, whom, &stop);
+        start(&mut controllers, &context, shards, &view.roles, whom, &stop);
+        start(&mut controllers, &context, shards, &view.users, whom, &stop);
         let all_ended = async { while controllers.join_next().await.is_some() {} };
         let late = async {
             stop.await;
@@ -154,16 +181,26 @@ impl Standby {
     }
 }
 
+/// Who is looked at in the beginning.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    All,
+    /// All Tenants, and of the others what is being deleted: it may need no store. So an outage costs one write a
+    /// Tenant, and not one an object.
+    Tenants,
+}
+
 /// The kinds that have controllers.
 const KINDS: [Kind; 5] =
     [Kind::Tenant, Kind::TenantProfile, Kind::Namespace, Kind::Role, Kind::User];
 
-/// Starts the controllers of one kind, one a shard, with all of its objects to look at.
+/// Starts the controllers of one kind, one a shard, with those of its objects to look at.
 fn start<K: Controlled>(
     controllers: &mut JoinSet<()>,
     context: &Arc<Context>,
     shards: &[Option<String>],
     cache: &Cache<K>,
+    whom: Whom,
     stop: &(impl Future<Output = ()> + Clone + Send + 'static),
 ) {
     for (shard, reader) in shards.iter().zip(cache.readers()) {
@@ -172,9 +209,13 @@ fn start<K: Controlled>(
         controllers.spawn(control::<K>(context.clone(), reader.clone(), queue, stop.clone()));
     }
     // What changes from now on wakes by itself, whether it comes before this or after.
-    for id in cache.ids() {
-        context.queues.wake(K::KIND, &id);
-    }
+    cache.each_guarded(|object| {
+        let is_going = object.meta().deletion_timestamp.is_some();
+        if whom == Whom::All || K::KIND == Kind::Tenant || is_going {
+            let namespace = object.namespace().unwrap_or_default();
+            context.queues.wake(K::KIND, &ObjectId::new(namespace, object.name_any()));
+        }
+    });
 }
 
 /// Reconciles the objects of one kind that the queue names, until `stop` is done.

@@ -17,8 +17,7 @@ use super::{
     clock::Clock,
     context::Options,
     informer::{Informer, Linked, Queues},
-    labels,
-    password_secrets,
+    labels, password_secrets,
     remembered::OfTerm,
     start::scopes,
     view::{View, Writers},
@@ -120,7 +119,7 @@ impl Standby {
         standby
     }
 
-    /// Waits until the caches are filled; then it is ready.
+    /// Waits until the caches are filled: what is needed to be ready, but for the store of one that is alone.
     pub async fn filled(&mut self) {
         self.informer.view.filled().await;
         self.prepared.clone().await;
@@ -128,7 +127,6 @@ impl Standby {
         let _ = self.seen.set(self.informer.view.clone());
         let (counted, clock) = (self.informer.view.clone(), self.clock.clone());
         self.metrics.objects_are_counted(move || census::objects(&counted, clock.now()));
-        self.health.set_ready();
     }
 
     /// Waits until the webhook has answered what it was asked before it was told to stop.

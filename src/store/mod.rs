@@ -27,6 +27,7 @@ mod led;
 mod model;
 pub mod sql;
 pub(crate) mod tried;
+mod unopened;
 mod url;
 
 pub use credentials::{Credentials, Source};
@@ -37,6 +38,7 @@ pub use model::{
     Key, NamespaceState, NewPassword, Record, RoleName, RoleState, SigningKey, State, TenantState,
     UserState,
 };
+pub use unopened::Unopened;
 pub use url::StoreUrl;
 
 use crate::leadership::Term;

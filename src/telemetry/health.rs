@@ -1,9 +1,9 @@
 //! Liveness and readiness.
 //!
 //! Ready means that the caches are filled, that the webhook, if there is one, has a
-//! certificate, and that no other operator has taken the store over; alive means that the loop turns. A
-//! store that is away makes neither fail: status says so instead, and a restart
-//! would not help.
+//! certificate, and that no other operator has taken the store over; one that is alone has also opened its store
+//! once. Alive means that the loop turns. A store that is away makes neither fail: status says so instead, and a
+//! restart would not help.
 
 use std::{
     sync::{
@@ -42,7 +42,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// The caches are filled.
+    /// The caches are filled; and the store is open, unless others stand by, too.
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl Health {
         if self.store_lost.load(Ordering::Relaxed) {
             Some("another operator has taken the store over: the log says what to do")
         } else if !self.ready.load(Ordering::Relaxed) {
-            Some("the caches are not filled yet")
+            Some("the caches are not filled yet, or the store was not opened yet")
         } else if self.webhook_missing.load(Ordering::Relaxed) {
             Some("the webhook has no certificate yet: the log says why")
         } else {

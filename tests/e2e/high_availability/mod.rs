@@ -4,6 +4,7 @@ mod api_server;
 mod chart;
 mod clock;
 mod replicas;
+mod store;
 mod watches;
 
 use std::time::Duration;
