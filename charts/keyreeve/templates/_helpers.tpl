@@ -3,6 +3,11 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* What the Job is called that runs when the chart is uninstalled, and by which its Pod is found. */}}
+{{- define "keyreeve.uninstallName" -}}
+{{- printf "%s-uninstall" (include "keyreeve.name" . | trunc 53 | trimSuffix "-") -}}
+{{- end -}}
+
 {{/* The name of the release's objects. */}}
 {{- define "keyreeve.fullname" -}}
 {{- $name := include "keyreeve.name" . -}}

@@ -32,6 +32,18 @@ fn of_stores() -> Vec<Set> {
                 "serviceAccount": {"name": "somebody", "annotations": {"a": "b"}},
             }),
         ),
+        ("a name that is longer than any", named(&"n".repeat(70), &json!({}))),
+        ("a name that is cut at a dash", named(&format!("{}-n", "n".repeat(52)), &json!({}))),
+        (
+            "a whole name that is longer than any, with replicas",
+            named(
+                &"n".repeat(60),
+                &json!({
+                    "fullnameOverride": "f".repeat(70), "replicas": 2,
+                    "store": {"url": "postgres://db.example/keyreeve", "credentialsSecret": "db"},
+                }),
+            ),
+        ),
         (
             "SQLite on a volume of one's own",
             json!({
@@ -67,6 +79,21 @@ fn of_stores() -> Vec<Set> {
             }),
         ),
     ]
+}
+
+/// All that is named, by a long name, with more values.
+fn named(name: &str, more: &Value) -> Value {
+    let mut values = json!({
+        "crds": {"enabled": false}, "nameOverride": name, "webhook": {"enabled": true},
+        "uninstall": {"removeFinalizers": true}, "podDisruptionBudget": {"enabled": true},
+        "networkPolicy": {"enabled": true},
+        "metrics": {
+            "podMonitor": {"enabled": true}, "prometheusRule": {"enabled": true},
+            "dashboard": {"enabled": true},
+        },
+    });
+    values.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    values
 }
 
 /// Where it works, and by whose rights; and how it goes.

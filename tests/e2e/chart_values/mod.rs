@@ -103,6 +103,72 @@ async fn with_some_namespaces_no_right_is_cluster_wide() {
     let kinds: Vec<_> = rendered.iter().map(|object| object["kind"].as_str().unwrap()).collect();
     assert!(kinds.contains(&"Role") && kinds.contains(&"Job"), "{kinds:?}");
     assert!(!kinds.iter().any(|kind| kind.starts_with("ClusterRole")), "{kinds:?}");
+
+    // But for a webhook that makes its own certificate: to its registration, by name.
+    let values = json!({
+        "watchNamespaces": [own], "crds": {"enabled": false}, "webhook": {"enabled": true},
+    });
+    let rendered = objects(&render("helm", &space, &values).unwrap());
+    let wide: Vec<_> = rendered.iter().filter(|object| object["kind"] == "ClusterRole").collect();
+    assert_eq!(wide.len(), 1, "{wide:?}");
+    let registration = format!("x-keyreeve.{own}");
+    assert_eq!(
+        wide[0]["rules"],
+        json!([{
+            "apiGroups": ["admissionregistration.k8s.io"], "verbs": ["get", "patch"],
+            "resources": ["validatingwebhookconfigurations"], "resourceNames": [registration],
+        }])
+    );
+}
+
+#[tokio::test]
+async fn the_job_that_takes_the_finalizers_off_runs_where_the_operator_does_and_reaches_the_api_server()
+ {
+    let space = Space::new("values-job").await;
+    let values = json!({
+        "crds": {"enabled": false}, "uninstall": {"removeFinalizers": true},
+        "networkPolicy": {"enabled": true}, "webhook": {"enabled": true},
+        "commonLabels": {"team": "platform"}, "podLabels": {"tier": "control"},
+        "imagePullSecrets": [{"name": "registry"}], "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "a", "operator": "Exists"}], "priorityClassName": "high",
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+    });
+    let rendered = objects(&render("helm", &space, &values).unwrap());
+    let of_kind = |kind: &str| rendered.iter().filter(|o| o["kind"] == kind).collect::<Vec<_>>();
+    let [operator, job] =
+        ["Deployment", "Job"].map(|kind| of_kind(kind)[0]["spec"]["template"].clone());
+    for field in [
+        "nodeSelector",
+        "tolerations",
+        "affinity",
+        "priorityClassName",
+        "imagePullSecrets",
+        "securityContext",
+    ] {
+        assert!(!operator["spec"][field].is_null(), "{field}");
+        assert_eq!(job["spec"][field], operator["spec"][field], "{field}");
+    }
+    for label in ["team", "tier"] {
+        let of = |pod: &Value| pod["metadata"]["labels"][label].clone();
+        assert_eq!(of(&job), of(&operator), "{label}");
+    }
+    // Each Pod is found by its own policy, and by no Service and no budget of the other.
+    let policies = of_kind("NetworkPolicy");
+    let of = |pod: &Value| -> Value {
+        let finds = |policy: &&&Value| {
+            let selector = policy["spec"]["podSelector"]["matchLabels"].as_object().unwrap();
+            selector.iter().all(|(label, value)| pod["metadata"]["labels"][label] == *value)
+        };
+        let found: Vec<_> = policies.iter().filter(finds).collect();
+        assert_eq!(found.len(), 1, "{pod}");
+        found[0]["spec"].clone()
+    };
+    assert_eq!(policies.len(), 2);
+    let (operator, job) = (of(&operator), of(&job));
+    assert_eq!(job["policyTypes"], json!(["Ingress", "Egress"]));
+    assert_eq!(job["ingress"], Value::Null, "nobody calls it");
+    assert_eq!(job["egress"].as_array().unwrap().len(), 2);
+    assert_eq!(job["egress"], operator["egress"], "with SQLite, both need DNS and the API server");
 }
 
 #[tokio::test]
