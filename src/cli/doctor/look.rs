@@ -175,7 +175,10 @@ pub async fn served(client: &Client, settings: &Settings) -> Looked<String> {
     let secret = settings.webhook.as_ref().and_then(|webhook| webhook.secret.as_ref());
     let name =
         secret.ok_or("the webhook's certificate is in no Secret that its Deployment names")?;
-    let namespace = &settings.namespace;
+    // Its own is where it takes itself to be; one that is mounted is where its Pod is.
+    let makes_its_own = settings.needs.webhook_secret.is_some();
+    let namespace =
+        if makes_its_own { &settings.needs.operator_namespace } else { &settings.namespace };
     let what = format!("get the Secret {name} in the namespace {namespace}");
     let found = secrets::read(client, namespace, name).await;
     let Some(secret) = found.map_err(|error| refused(&what, &error))? else {

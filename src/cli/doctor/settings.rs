@@ -16,6 +16,7 @@ const SERVICE: usize = 55;
 pub struct Settings {
     /// Its Deployment.
     pub name: String,
+    /// That of its Deployment, and so of its ServiceAccount.
     pub namespace: String,
     pub service_account: String,
     /// Its version: the tag of its image if that is one, else what the chart says.
@@ -57,13 +58,18 @@ impl Settings {
                 configuration: flags.value("--webhook-configuration"),
             }
         });
+        // Where it takes itself to be: what it makes for itself, and what it is told nothing else of, is there.
+        let operator_namespace = flags
+            .value("--operator-namespace")
+            .or_else(|| flags.variable("POD_NAMESPACE"))
+            .unwrap_or_else(|| namespace.clone());
         let makes_its_own = flags.value("--webhook-cert-dir").is_none();
         let needs = Needs {
             watch_namespaces: flags.values("--watch-namespace"),
             secrets_namespaces: flags.values("--secrets-namespace"),
             keystore_namespace: flags
                 .value("--keystore-namespace")
-                .unwrap_or_else(|| namespace.clone()),
+                .unwrap_or_else(|| operator_namespace.clone()),
             asks_for_owner: flags.value("--owner-id").is_none(),
             lease: flags.is_given("--leader-elect").then(|| Place {
                 name: flags
@@ -71,14 +77,14 @@ impl Settings {
                     .unwrap_or_else(|| "keyreeve".into()),
                 namespace: flags
                     .value("--leader-elect-resource-namespace")
-                    .unwrap_or_else(|| namespace.clone()),
+                    .unwrap_or_else(|| operator_namespace.clone()),
             }),
             webhook_secret: webhook
                 .as_ref()
                 .filter(|_| makes_its_own)
                 .and_then(|webhook| webhook.secret.clone()),
             webhook_configuration: webhook.as_ref().and_then(|w| w.configuration.clone()),
-            operator_namespace: namespace.clone(),
+            operator_namespace,
         };
         let image = container.and_then(|container| container.image.as_deref()).unwrap_or_default();
         Self {
@@ -141,14 +147,20 @@ impl Flags<'_> {
             }
         }
         let variable = format!("KEYREEVE_{}", flag[2..].replace('-', "_").to_uppercase());
+        let variable = self.variable(&variable);
         if given.is_empty() {
-            let environment = self.container.into_iter().flat_map(|c| c.env.iter().flatten());
-            given.extend(
-                environment.filter(|e| e.name == variable).filter_map(|e| e.value.as_deref()),
-            );
+            given.extend(variable.as_deref());
         }
         let each = given.iter().flat_map(|value| value.split(','));
         each.filter(|value| !value.is_empty()).map(ToOwned::to_owned).collect()
+    }
+
+    /// What the Deployment itself says of an environment variable, the last word if it says it twice. What it
+    /// takes from elsewhere, such as the Pod's own namespace, is not looked up.
+    fn variable(&self, name: &str) -> Option<String> {
+        let environment = self.container.into_iter().flat_map(|c| c.env.iter().flatten());
+        let said = environment.filter(|variable| variable.name == name).next_back()?;
+        said.value.clone().filter(|value| !value.is_empty())
     }
 
     fn value(&self, flag: &str) -> Option<String> {
@@ -221,6 +233,17 @@ mod tests {
         let elsewhere = ["run", "--leader-elect", "--leader-elect-resource-namespace=leases"];
         let elsewhere = settings(&elsewhere, &json!([]), "keyreeve");
         assert_eq!(elsewhere.needs.lease, Some(lease("leases")));
+        let env = json!([{"name": "POD_NAMESPACE", "value": "other"}]);
+        for moved in [
+            settings(&["run", "--leader-elect", "--operator-namespace=other"], &json!([]), "k"),
+            settings(&["run", "--leader-elect"], &env, "k"),
+        ] {
+            assert_eq!(moved.needs.operator_namespace, "other");
+            assert_eq!(moved.needs.keystore_namespace, "other");
+            assert_eq!(moved.needs.lease, Some(lease("other")));
+            // Its ServiceAccount is where its Pod is.
+            assert_eq!(moved.user(), "system:serviceaccount:sys:account");
+        }
         assert_eq!(
             (plain.version.as_deref(), plain.user().as_str()),
             (Some("1.2.3"), "system:serviceaccount:sys:account")
