@@ -28,6 +28,7 @@ async fn make_user(space: &Space, name: &str) {
 async fn a_bundle_on_postgresql_outlives_kills_and_an_outage() {
     let space = Space::new("postgres").await;
     let postgres = Postgres::start(&space).await;
+    let probes = Server::new();
     let operator = start(&space, &postgres, &[]);
     // From what refers to what it refers to.
     make_user(&space, "ada").await;
@@ -48,7 +49,7 @@ async fn a_bundle_on_postgresql_outlives_kills_and_an_outage() {
         make_user(&space, &format!("user-{number}")).await;
     }
     operator.kill();
-    let operator = start(&space, &postgres, &[]);
+    let operator = start(&space, &postgres, &["--health-probe-bind-address", &probes.address]);
     for number in 0..10 {
         space.well::<User>(&format!("user-{number}")).await;
     }
@@ -65,6 +66,11 @@ async fn a_bundle_on_postgresql_outlives_kills_and_an_outage() {
     space.see("late", sentence, is_told).await;
     space.waits::<Role>("clerk", "StoreUnavailable").await;
     assert!(began.elapsed() < SECONDS, "{:?}", began.elapsed());
+    // Neither a restart nor another Pod would mend it.
+    for probe in ["/healthz", "/readyz"] {
+        let (head, body) = probes.get(probe).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{probe}: {head} {body}");
+    }
     postgres.start_again();
     space.well::<User>("late").await;
     space.well::<Role>("clerk").await;

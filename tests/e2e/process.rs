@@ -173,6 +173,24 @@ async fn probes_and_metrics_are_answered() {
             >= 1.0
     );
     assert!(body.ends_with("# EOF\n"));
+
+    // A store that is away makes neither probe fail: no restart would mend it.
+    let aside = space.folder().join("aside.db");
+    fs::rename(space.store_file(), &aside).unwrap();
+    let says = |tenant: &Tenant| tenant.is_reconciling("StoreUnavailable");
+    space.tenant("acme", "saying that the store is away", says).await;
+    are_well(&probes);
+    fs::rename(&aside, space.store_file()).unwrap();
+    space.ready("acme").await;
+    are_well(&probes);
+}
+
+/// Both probes succeed at once.
+fn are_well(probes: &Server) {
+    for path in ["/healthz", "/readyz"] {
+        let (head, body) = probes.get(path).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200") && body == "ok", "{path}: {head} {body}");
+    }
 }
 
 #[tokio::test]
