@@ -58,9 +58,21 @@ struct Matcher {
 #[tokio::test]
 async fn every_series_of_the_dashboard_and_the_alerts_is_there_after_some_work() {
     let space = Space::new("metrics").await;
-    let hook = Hook::install(&space).await;
+    // With PostgreSQL the chart grants the right to a Lease; the store is a file all the same.
+    let values =
+        ["store.url=postgres://database.example/keyreeve", "store.credentialsSecret=database"];
+    let hook = Hook::install_with(&space, &values).await;
     let metrics = Server::new();
-    let _operator = hook.start(&space, &["--metrics-bind-address", &metrics.address]);
+    let _operator = hook.start(
+        &space,
+        &[
+            "--metrics-bind-address",
+            &metrics.address,
+            "--leader-elect",
+            "--leader-elect-resource-name",
+            "hook-keyreeve",
+        ],
+    );
     space.create::<Tenant>("acme", json!({})).await;
     space.ready("acme").await;
     space.is_reviewed().await;
