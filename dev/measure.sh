@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the operator takes, of memory and of processor: the figures beside `resources` in the chart's
-# values come from it. It runs beside a cluster, with one binary or another:
+# values come from it, with a release build. It runs beside a cluster, with one binary or another:
 #
 #     dev/with-cluster.sh dev/measure.sh [BINARY]
 #
