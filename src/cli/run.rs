@@ -61,7 +61,7 @@ pub struct Run {
     #[arg(long, env = "KEYREEVE_OWNER_ID", value_name = "ID", help_heading = "Store")]
     owner_id: Option<String>,
 
-    /// Watch only this Kubernetes namespace; no cluster-wide right is needed then. Repeatable; all unless given.
+    /// Watch only this Kubernetes namespace; no cluster-wide right is needed then, but for --webhook-configuration. Repeatable; all unless given.
     #[arg(
         long,
         env = "KEYREEVE_WATCH_NAMESPACE",

@@ -10,12 +10,17 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{
-    Cluster, Conditions, Grants, Keys, Operator, Release, Server, Space, command, eventually,
-    installed, run, setting, until, until_gone,
+use crate::{
+    chart_values::render,
+    support::{
+        Cluster, Conditions, Grants, Keys, Operator, Release, Server, Space, command, eventually,
+        installed, objects, run, setting, until, until_gone,
+    },
 };
 
 const SYSTEM: &str = "keyreeve-system";
+/// How the labels begin by which Kubernetes adds a role to its own.
+const AGGREGATES: &str = "rbac.authorization.k8s.io/aggregate-to-";
 
 #[tokio::test]
 async fn view_reads_admin_writes_and_edit_decides_about_nobody() {
@@ -55,48 +60,91 @@ async fn view_reads_admin_writes_and_edit_decides_about_nobody() {
             assert!(!can("admin", verb, kind), "{verb} {kind}");
         }
     }
-    use_all(&space, &can_as(&space, "view"), &can_as(&space, "admin")).await;
-    keep_grants_of_people(namespace);
-}
-
-/// Each verb of each kind, used for real.
-async fn use_all(
-    space: &Space,
-    view: &dyn Fn(&[&str]) -> String,
-    admin: &dyn Fn(&[&str]) -> String,
-) {
-    let acme = |kind: &str, name: &str| {
-        json!({
-            "apiVersion": "keyreeve.dev/v1alpha1", "kind": kind, "spec": {"tenantRef": {"name": "acme"}},
-            "metadata": {"name": name, "namespace": space.namespace},
-        })
-    };
+    let acme = json!({"tenantRef": {"name": "acme"}});
     for (kind, plural) in [("User", "users"), ("Role", "roles"), ("Namespace", "namespaces")] {
-        let plural = format!("{plural}.keyreeve.dev");
-        let file = space.folder().join("it.json");
-        std::fs::write(&file, acme(kind, "it").to_string()).unwrap();
-        let file = file.to_str().unwrap();
-        admin(&["create", "-f", file]);
-        let ready = format!("{plural}/it");
-        view(&["wait", "--for=condition=Ready", &ready, "--timeout=60s"]);
-        view(&["get", &plural]);
-        view(&["get", &ready]);
-        admin(&["annotate", &ready, "a=b"]);
-        admin(&["replace", "-f", file]);
-        admin(&["delete", &ready, "--wait=false"]);
-        admin(&[
-            "delete",
-            "--raw",
-            &format!(
-                "/apis/keyreeve.dev/v1alpha1/namespaces/{}/{}",
-                space.namespace,
-                plural.split('.').next().unwrap()
-            ),
-        ]);
+        use_kind(&space, kind, plural, &acme);
     }
     until_gone(space.api::<User>(), "it").await;
     until_gone(space.api::<Role>(), "it").await;
     until_gone(space.api::<Namespace>(), "it").await;
+    keep_grants_of_people(namespace);
+}
+
+/// Each verb of a kind, used for real by those who may read and those who may write.
+fn use_kind(space: &Space, kind: &str, plural: &str, spec: &Value) {
+    let (view, admin) = (can_as(space, "view"), can_as(space, "admin"));
+    let it = json!({
+        "apiVersion": "keyreeve.dev/v1alpha1", "kind": kind, "spec": spec,
+        "metadata": {"name": "it", "namespace": space.namespace},
+    });
+    let file = space.folder().join("it.json");
+    std::fs::write(&file, it.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    admin(&["create", "-f", file]);
+    let all = format!("{plural}.keyreeve.dev");
+    let one = format!("{all}/it");
+    view(&["wait", "--for=condition=Ready", &one, "--timeout=60s"]);
+    view(&["get", &all]);
+    view(&["get", &one]);
+    admin(&["annotate", &one, "a=b"]);
+    admin(&["replace", "-f", file]);
+    admin(&["delete", &one, "--wait=false"]);
+    let collection = format!("/apis/keyreeve.dev/v1alpha1/namespaces/{}/{plural}", space.namespace);
+    admin(&["delete", "--raw", &collection]);
+}
+
+/// With `rbac.aggregateTenants`. Whatever is added to `view` and `admin` holds for all tests that share the cluster,
+/// so what would be added is bound here to people of this test alone. That it would be, the chart's values show.
+#[tokio::test]
+async fn where_tenants_are_aggregated_too_view_reads_them_and_admin_writes_them() {
+    let space = Space::new("people-tenants").await;
+    let _operator = Operator::start(&space);
+    let namespace = space.namespace.as_str();
+    let values = json!({"rbac": {"aggregateTenants": true}, "crds": {"enabled": false}});
+    let mut kept = objects(&render("helm", &space, &values).unwrap());
+    kept.retain(|object| object["metadata"]["labels"].as_object().is_some_and(aggregates));
+    assert_eq!(kept.len(), 2);
+    for role in &mut kept {
+        let labels = role["metadata"]["labels"].as_object_mut().unwrap();
+        labels.retain(|label, _| !label.starts_with(AGGREGATES));
+        let file = space.folder().join("role.json");
+        std::fs::write(&file, role.to_string()).unwrap();
+        run("kubectl", &["create", "-f", file.to_str().unwrap()]);
+    }
+    let prefix = format!("{namespace}:x-keyreeve");
+    for who in ["view", "admin"] {
+        let name = format!("{prefix}-{who}");
+        let to = format!("--clusterrole={name}");
+        let user = format!("--user={who}-{namespace}");
+        // Kubernetes' own `admin` has what `view` has.
+        let users = [user.as_str(), &format!("--user=admin-{namespace}")];
+        let bind = ["create", "rolebinding", who, "-n", namespace, &to];
+        run("kubectl", &[&bind, &users[..if who == "view" { 2 } else { 1 }]].concat());
+        kept.push(json!({
+            "kind": "RoleBinding", "metadata": {"name": who, "namespace": namespace},
+            "roleRef": {"kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "User", "name": format!("{who}-{namespace}")}],
+        }));
+    }
+    let may = |who: &str, verb: &str, kind: &str| {
+        let ask =
+            ["auth", "can-i", verb, kind, "-n", namespace, &format!("--as={who}-{namespace}")];
+        String::from_utf8(command("kubectl", &ask).stdout).unwrap().trim() == "yes"
+    };
+    eventually("the roles are in force", async || {
+        may("view", "list", "tenants.keyreeve.dev")
+            && may("admin", "create", "tenants.keyreeve.dev")
+    })
+    .await;
+    use_kind(&space, "Tenant", "tenants", &json!({"tenantId": "acme"}));
+    until_gone(space.tenants(), "it").await;
+    assert!(!may("view", "create", "tenants.keyreeve.dev"));
+    for verb in ["get", "list", "create", "patch", "delete"] {
+        assert!(!may("admin", verb, "tenantprofiles.keyreeve.dev"), "{verb}");
+    }
+    let audit_log = setting("KEYREEVE_TEST_AUDIT_LOG");
+    Grants { prefix: &prefix, objects: kept, audit_log: audit_log.as_ref(), weakened: false }
+        .keep();
 }
 
 /// kubectl as somebody with one of Kubernetes' own roles in the test's namespace.
@@ -130,7 +178,7 @@ fn keep_grants_of_people(namespace: &str) {
 }
 
 fn aggregates(labels: &serde_json::Map<String, Value>) -> bool {
-    labels.keys().any(|label| label.starts_with("rbac.authorization.k8s.io/aggregate-to-"))
+    labels.keys().any(|label| label.starts_with(AGGREGATES))
 }
 
 /// docs/security.md tells what follows from these.

@@ -104,6 +104,7 @@ fn granted() -> BTreeSet<Right> {
         "webhook.enabled=true",
         "uninstall.removeFinalizers=true",
         "ownerId=x",
+        "rbac.aggregateTenants=true",
         "store.url=postgres://x/x,store.credentialsSecret=x",
     ];
     let mut granted = BTreeSet::new();
