@@ -6,6 +6,7 @@
 //! A resource with `file=NAME` is written to that file for the commands that name it.
 
 mod commands;
+mod daily;
 mod flags;
 mod operations;
 mod page;
@@ -22,7 +23,7 @@ use flags::Flags;
 use page::{Block, root};
 
 /// The blocks that are run, by document and name.
-const RUN: [(&str, &str); 43] = [
+const RUN: [(&str, &str); 64] = [
     ("README.md", "first-tenant"),
     ("README.md", "refused"),
     ("README.md", "first-user"),
@@ -32,6 +33,27 @@ const RUN: [(&str, &str); 43] = [
     ("docs/getting-started.md", "compare"),
     ("docs/getting-started.md", "wrong"),
     ("docs/getting-started.md", "clean"),
+    ("charts/keyreeve/README.md", "rights-of-people"),
+    ("docs/alerts.md", "pods"),
+    ("docs/alerts.md", "lease"),
+    ("docs/alerts.md", "store"),
+    ("docs/alerts.md", "stalled"),
+    ("docs/alerts.md", "rotations"),
+    ("docs/alerts.md", "suspended"),
+    ("docs/gitops.md", "wait"),
+    ("docs/gitops.md", "wait-for-what-is-wrong"),
+    ("docs/gitops.md", "wait-for-a-release"),
+    ("docs/high-availability.md", "lease"),
+    ("docs/keys.md", "jwks"),
+    ("docs/keys.md", "jwks-by-kubectl"),
+    ("docs/keys.md", "kids"),
+    ("docs/keys.md", "revoke"),
+    ("docs/keys.md", "revoked"),
+    ("docs/keys.md", "move"),
+    ("docs/passwords.md", "secret"),
+    ("docs/passwords.md", "secret-by-stdin"),
+    ("docs/passwords.md", "generated"),
+    ("docs/tenants.md", "list"),
     ("docs/keys.md", "rotate"),
     ("docs/keys.md", "backup-one"),
     ("docs/keys.md", "restore-one"),
@@ -69,12 +91,27 @@ const RUN: [(&str, &str); 43] = [
 ];
 
 /// Why blocks are not run.
-const SKIPPED: [(&str, &str); 5] = [
+const SKIPPED: [(&str, &str); 11] = [
     ("gitops", "Argo CD and Flux are not run here"),
     ("build", "it compiles the operator, or starts the tests themselves"),
     ("keycloak", "all tests share one Keycloak, which dev/keycloak-lib.sh sets up alike"),
     ("operator", "it runs until it is stopped; the test starts the operator with its own flags"),
-    ("webhook", "tests/e2e/webhook_certificate.rs shows it"),
+    (
+        "webhook",
+        "the tests of the webhook show it: tests/e2e/webhook.rs, tests/e2e/webhook_certificate.rs",
+    ),
+    ("install", "docs/operations.md has what is run; that these values are there is checked below"),
+    ("pod", "there is no kubelet, so no Pod of the operator has a log"),
+    ("doctor", "tests/e2e/doctor.rs shows it"),
+    (
+        "uninstall",
+        "tests/e2e/uninstall.rs shows it; here it would be about the objects of all tests",
+    ),
+    ("examples", "tests/e2e/examples.rs applies all of them"),
+    (
+        "repository",
+        "the repository is the reader's own; tests/e2e/gitops shows it for examples/gitops",
+    ),
 ];
 
 #[test]
@@ -82,9 +119,18 @@ fn every_block_of_commands_is_run_or_says_why_it_is_not() {
     let run: BTreeSet<(String, String)> =
         RUN.iter().map(|(page, name)| ((*page).into(), (*name).into())).collect();
     let (mut found, mut reasons) = (BTreeSet::new(), BTreeSet::new());
+    let typed = Regex::new(r"^(\$ )?(kubectl|helm|keyreeve|make|cargo|docker|psql|git) ").unwrap();
     for (page, text) in page::all() {
-        for block in page::blocks(&page, &text).into_iter().filter(Block::is_shell) {
+        for block in page::blocks(&page, &text) {
             let place = block.place();
+            if !block.is_shell() {
+                let has_commands = || block.text.lines().any(|line| typed.is_match(line));
+                assert!(
+                    block.language.is_some() || !has_commands(),
+                    "{place}: commands stand in ```sh"
+                );
+                continue;
+            }
             match (block.words.get("run"), block.words.get("skip")) {
                 (Some(name), None) => {
                     let block = (page.clone(), name.clone());

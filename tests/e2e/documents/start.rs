@@ -18,7 +18,7 @@ const START: &str = "docs/getting-started.md";
 const README: &str = "README.md";
 
 /// A reader whose commands are about the test's namespace.
-fn reader(space: &Space) -> Reader {
+pub fn reader(space: &Space) -> Reader {
     let file: PathBuf = space.folder().join("reader.kubeconfig");
     fs::copy(setting("KEYREEVE_TEST_KUBECONFIG"), &file).unwrap();
     let kubeconfig = file.to_str().unwrap();
