@@ -17,7 +17,7 @@ pub(super) async fn set_up(backend: &impl Backend) {
 }
 
 /// The n-th of those that count, beside what was set up.
-fn nth(counted: Counted, n: usize) -> State {
+pub(super) fn nth(counted: Counted, n: usize) -> State {
     match counted {
         Counted::Users => samples::user("acme", &format!("user-{n}"), None),
         Counted::Namespaces => samples::namespace("acme", &format!("namespace-{n}")),
@@ -27,12 +27,12 @@ fn nth(counted: Counted, n: usize) -> State {
 }
 
 /// How many of them the set-up makes.
-fn at_first(counted: Counted) -> u64 {
+pub(super) fn at_first(counted: Counted) -> u64 {
     u64::from(counted == Counted::Roles)
 }
 
 /// A limit on one of them.
-fn limit(counted: Counted, limit: u64) -> Limits {
+pub(super) fn limit(counted: Counted, limit: u64) -> Limits {
     let mut limits = Limits::default();
     *match counted {
         Counted::Users => &mut limits.users,

@@ -111,7 +111,9 @@ macro_rules! conformance {
             administrators: by_their_roles, by_what_their_roles_become;
             unique: one_id_for_one_user, one_email_address_for_one_user,
                 an_address_given_by_another_hand, addresses_become_free;
-            concurrency: fifty_tenants, one_tenant_twenty_times, forty_users_for_ten_seats,
+            concurrency: fifty_tenants, one_tenant_twenty_times, twenty_users_for_five_seats,
+                twenty_namespaces_for_five_seats, twenty_roles_for_five_seats,
+                twenty_administrators_for_five_seats, administrators_by_all_ways_at_once,
                 an_outage_heals;
         }
     };
