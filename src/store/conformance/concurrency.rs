@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use super::{
-    Backend, assert_fails, create,
+    Backend, create,
     limits::{at_first, limit, nth, role, set_up, user},
     observed, samples,
 };
@@ -115,19 +115,4 @@ pub(crate) async fn administrators_by_all_ways_at_once(backend: &impl Backend) {
     assert_eq!(let_in_at_once(backend, limit(Counted::Administrators, 5), came).await, 5);
     let census = store.census("acme").await.unwrap();
     assert_eq!(census.counts.administrators, 5);
-}
-
-pub(crate) async fn an_outage_heals(backend: &impl Backend) {
-    let store = backend.store();
-    create(&*store, &samples::tenant("acme")).await;
-    let other = samples::tenant("other");
-    backend.fail().await;
-    let applied = store.apply(&desired(other.clone()), &Expected::Absent).await;
-    assert_fails!(applied, Error::Unavailable(_));
-    let key = samples::tenant("acme").key();
-    assert_fails!(store.delete(&key, &samples::mark(&key)).await, Error::Unavailable(_));
-    backend.heal().await;
-    assert_eq!(observed(&*store, &key).await.state, samples::tenant("acme"));
-    assert_eq!(store.observe(&other.key()).await.unwrap(), None);
-    create(&*store, &other).await;
 }

@@ -11,6 +11,7 @@ pub(crate) mod applying;
 pub(crate) mod concurrency;
 pub(crate) mod deleting;
 pub(crate) mod drift;
+pub(crate) mod faults;
 pub(crate) mod limits;
 pub(crate) mod ownership;
 pub(crate) mod passwords;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use self::faults::Fault;
 use super::{Applied, Desired, Expected, Key, Record, RoleName, State, Store};
 
 /// A store of its own for one case, and another hand that works on it from outside.
@@ -62,10 +64,17 @@ pub(crate) trait Backend: Sized + Send + Sync {
     async fn seen(&self, key: &Key) -> Value;
     /// Another hand makes a tenant's settings as they were seen.
     async fn put_back(&self, tenant: &Key, seen: &Value);
-    /// The store can no longer be written to.
-    async fn fail(&self);
-    /// It can again.
-    async fn heal(&self);
+
+    /// The same as [`Backend::start`], for whoever disturbs it: with a server or a way to it of its own.
+    async fn start_to_disturb() -> Self {
+        Self::start().await
+    }
+    /// What it can suffer, and what of that the error says.
+    fn suffers() -> &'static [(Fault, &'static str)];
+    /// Lets it suffer that until it is calmed. A cut is made once, at the step of that number of the next write.
+    async fn disturb(&self, fault: Fault, step: usize);
+    /// Ends what was begun, and answers whether it is known to have struck.
+    async fn calm(&self, fault: Fault) -> bool;
 
     /// Whether the store tells the hashes of passwords, and takes those of every function. An identity
     /// provider that checks passwords itself keeps its hashes to itself, and has functions of its own.
@@ -113,8 +122,8 @@ macro_rules! conformance {
                 an_address_given_by_another_hand, addresses_become_free;
             concurrency: fifty_tenants, one_tenant_twenty_times, twenty_users_for_five_seats,
                 twenty_namespaces_for_five_seats, twenty_roles_for_five_seats,
-                twenty_administrators_for_five_seats, administrators_by_all_ways_at_once,
-                an_outage_heals;
+                twenty_administrators_for_five_seats, administrators_by_all_ways_at_once;
+            faults: each_has_its_class_and_passes, a_cut_at_each_step_of_a_write;
         }
     };
     ($backend:ty; $($module:ident: $($case:ident),+;)+) => {

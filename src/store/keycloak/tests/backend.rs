@@ -9,35 +9,66 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{
+    disturbance::{Disturbance, SUFFERS},
     hand::{Hand, options, variable},
-    proxy::Proxy,
     renamed::Renamed,
 };
-use crate::store::{Key, Kind, RoleName, Store, conformance::Backend, keycloak::KeycloakStore};
+use crate::store::{
+    Key, Kind, RoleName, Store,
+    conformance::{Backend, faults::Fault},
+    keycloak::KeycloakStore,
+};
 
 pub(super) struct Keycloak {
     pub renamed: Arc<Renamed>,
     pub hand: Arc<Hand>,
-    pub proxy: Proxy,
+    disturbance: Option<Disturbance>,
+}
+
+/// How the tenants of a case of its own begin.
+fn prefix() -> String {
+    static CASES: AtomicU32 = AtomicU32::new(0);
+    let case = CASES.fetch_add(1, Ordering::Relaxed);
+    // Of another run on the same Keycloak something may be left.
+    format!("t{}-{case}-", std::process::id())
 }
 
 #[async_trait]
 impl Backend for Keycloak {
     async fn start() -> Self {
-        static CASES: AtomicU32 = AtomicU32::new(0);
-        let proxy = Proxy::start(variable("").replace("http://", "")).await;
-        let address = format!("http://{}", proxy.address);
-        let options = options(&address, "_CLIENT_ID", "_SECRET_FILE");
+        let options = options(&variable(""), "_CLIENT_ID", "_SECRET_FILE");
         let store = Arc::new(KeycloakStore::open(&options).await.unwrap());
         let hand = Arc::new(Hand::new());
-        let case = CASES.fetch_add(1, Ordering::Relaxed);
-        // Of another run on the same Keycloak something may be left.
-        let prefix = format!("t{}-{case}-", std::process::id());
-        Self { renamed: Arc::new(Renamed::new(store, hand.clone(), prefix)), hand, proxy }
+        let renamed = Arc::new(Renamed::new(store, hand.clone(), prefix()));
+        Self { renamed, hand, disturbance: None }
+    }
+
+    async fn start_to_disturb() -> Self {
+        let (hand, prefix) = (Arc::new(Hand::new()), prefix());
+        let rename = |store| Renamed::new(Arc::new(store), hand.clone(), prefix.clone());
+        let (disturbance, renamed) = Disturbance::start(rename).await;
+        Self { renamed, hand: hand.clone(), disturbance: Some(disturbance) }
+    }
+
+    fn suffers() -> &'static [(Fault, &'static str)] {
+        SUFFERS
+    }
+
+    async fn disturb(&self, fault: Fault, step: usize) {
+        self.disturbance.as_ref().unwrap().begin(fault, step);
+    }
+
+    async fn calm(&self, _: Fault) -> bool {
+        self.disturbance.as_ref().unwrap().end()
     }
 
     fn store(&self) -> Arc<dyn Store> {
-        self.renamed.clone()
+        match &self.disturbance {
+            Some(disturbance) if disturbance.is_hasty.load(Ordering::SeqCst) => {
+                disturbance.hasty.clone()
+            }
+            _ => self.renamed.clone(),
+        }
     }
 
     async fn fingerprint(&self) -> String {
@@ -155,14 +186,6 @@ impl Backend for Keycloak {
             there["attributes"] = attributes.into();
         };
         self.hand.change(&self.renamed.key(tenant), put_back).await;
-    }
-
-    async fn fail(&self) {
-        self.proxy.cut();
-    }
-
-    async fn heal(&self) {
-        self.proxy.mend();
     }
 
     fn tells_hashes(&self) -> bool {

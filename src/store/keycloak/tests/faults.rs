@@ -1,4 +1,4 @@
-//! A server between store and Keycloak that answers some requests itself, badly, and passes the others on.
+//! A server between store and Keycloak that does badly with some requests, and passes the others on.
 
 use std::{
     net::SocketAddr,
@@ -10,8 +10,24 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// What it does with a request, by its first line.
-type Rule = Box<dyn Fn(&str) -> Option<u16> + Send + Sync>;
+/// What it does with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Pass,
+    /// Answers it itself, with this status.
+    Answer(u16),
+    /// Answers it itself, with what is no JSON.
+    Babble,
+    /// Closes the connection.
+    Cut,
+    /// Passes it on, and closes the connection once it is answered.
+    CutAfter,
+    /// Says nothing for as long as the other one waits.
+    Hang,
+}
+
+/// By the first line of a request.
+type Rule = Box<dyn Fn(&str) -> Act + Send + Sync>;
 
 pub(super) struct Faults {
     pub address: SocketAddr,
@@ -23,7 +39,7 @@ impl Faults {
     pub(super) async fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_| None)));
+        let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_| Act::Pass)));
         let shared = rule.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -34,9 +50,14 @@ impl Faults {
         Self { address, rule, task }
     }
 
+    /// What is done with requests from now on.
+    pub(super) fn act(&self, rule: impl Fn(&str) -> Act + Send + Sync + 'static) {
+        *self.rule.lock().unwrap() = Box::new(rule);
+    }
+
     /// From now on requests for which this says a status get it as their answer.
     pub(super) fn answer(&self, rule: impl Fn(&str) -> Option<u16> + Send + Sync + 'static) {
-        *self.rule.lock().unwrap() = Box::new(rule);
+        self.act(move |request| rule(request).map_or(Act::Pass, Act::Answer));
     }
 }
 
@@ -65,20 +86,32 @@ async fn pass(mut client: TcpStream, server: &str, rule: &Mutex<Rule>) -> std::i
     while request.len() < head + length.unwrap_or(0) {
         client.read_buf(&mut request).await?;
     }
-    let fault = rule.lock().unwrap()(text.lines().next().unwrap_or_default());
-    if let Some(status) = fault {
-        let body = r#"{"error":"unknown_error"}"#;
-        let answer = format!(
-            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        return client.write_all(answer.as_bytes()).await;
+    let act = rule.lock().unwrap()(text.lines().next().unwrap_or_default());
+    match act {
+        Act::Answer(status) => {
+            return answer(&mut client, status, r#"{"error":"unknown_error"}"#).await;
+        }
+        Act::Babble => return answer(&mut client, 200, "<html>").await,
+        Act::Cut => return Ok(()),
+        Act::Hang => return client.read_buf(&mut request).await.map(|_| ()),
+        Act::Pass | Act::CutAfter => {}
     }
     let mut server = TcpStream::connect(server).await?;
     let (first, rest) = request.split_at(text.find("\r\n").unwrap_or(0));
     server.write_all(first).await?;
     server.write_all(b"\r\nConnection: close").await?;
     server.write_all(rest).await?;
-    tokio::io::copy(&mut server, &mut client).await?;
+    if act == Act::CutAfter {
+        tokio::io::copy(&mut server, &mut tokio::io::sink()).await?;
+    } else {
+        tokio::io::copy(&mut server, &mut client).await?;
+    }
     Ok(())
+}
+
+async fn answer(client: &mut TcpStream, status: u16, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    client.write_all(format!("{head}{body}").as_bytes()).await
 }

@@ -1,12 +1,12 @@
 //! The Keycloak store against the conformance suite, on a real Keycloak (dev/with-keycloak.sh).
 
 mod backend;
+mod disturbance;
 mod failures;
 mod faults;
 mod hand;
 mod links;
 mod login;
-mod proxy;
 mod renamed;
 mod requests;
 mod statuses;

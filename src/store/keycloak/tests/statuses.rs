@@ -1,4 +1,4 @@
-//! What Keycloak answers to a write other than that it was done, and what that is as an error of a store.
+//! Writes over which something breaks in Keycloak: when they are tried again, and when refused.
 
 use super::{
     faults::Faults,
@@ -30,31 +30,6 @@ async fn start(tenant: &str) -> (Faults, KeycloakStore, String) {
 
 async fn make(store: &KeycloakStore, state: &State) -> Result<Applied, Error> {
     store.apply(&samples::desired(state.clone()), &Expected::Absent).await
-}
-
-#[tokio::test]
-async fn each_has_its_class() {
-    let (faults, store, tenant) = start("statuses").await;
-    let role = samples::role(&tenant, &wide("one"), None);
-    for (status, class, reason) in [
-        (400, Class::Terminal, Reason::RefusedByStore),
-        (401, Class::Transient, Reason::StoreUnavailable),
-        (403, Class::Transient, Reason::StoreUnavailable),
-        (404, Class::Transient, Reason::StoreChanged),
-        (409, Class::Transient, Reason::StoreChanged),
-        (500, Class::Transient, Reason::StoreUnavailable),
-        (502, Class::Transient, Reason::StoreUnavailable),
-    ] {
-        faults.answer(move |request| request.starts_with("POST").then_some(status));
-        if status == 401 {
-            // The token itself is well.
-            faults.answer(|request| request.contains("/roles ").then_some(401));
-        }
-        let error = make(&store, &role).await.unwrap_err();
-        assert_eq!((error.class(), error.reason()), (class, reason), "{status}: {error}");
-    }
-    faults.answer(|_| None);
-    assert_eq!(make(&store, &role).await.unwrap(), Applied::Created);
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ use super::{
     SqlStore,
     table::{Form, Table, key_values},
 };
-use crate::store::{Key, Kind, RoleName, Store, conformance::Backend};
+use crate::store::{
+    Key, Kind, RoleName, Store,
+    conformance::{Backend, faults::Fault},
+};
 
 /// A store of its own, and another hand on its database.
 struct Sql<H> {
@@ -55,6 +58,15 @@ trait Hand: Sized + Send + Sync {
     /// Keeps others from writing, and lets them again.
     async fn lock(&self);
     async fn unlock(&self);
+
+    /// As in [`Backend`].
+    const SUFFERS: &'static [(Fault, &'static str)];
+    /// A store that is to be disturbed.
+    async fn start_to_disturb() -> Sql<Self> {
+        Self::start().await
+    }
+    async fn disturb(backend: &Sql<Self>, fault: Fault, step: usize);
+    async fn calm(backend: &Sql<Self>, fault: Fault) -> bool;
 }
 
 impl<H: Hand> Sql<H> {
@@ -246,12 +258,20 @@ impl<H: Hand> Backend for Sql<H> {
         self.set_json(tenant, "settings", |there| *there = settings).await;
     }
 
-    async fn fail(&self) {
-        self.hand.lock().await;
+    async fn start_to_disturb() -> Self {
+        H::start_to_disturb().await
     }
 
-    async fn heal(&self) {
-        self.hand.unlock().await;
+    fn suffers() -> &'static [(Fault, &'static str)] {
+        H::SUFFERS
+    }
+
+    async fn disturb(&self, fault: Fault, step: usize) {
+        H::disturb(self, fault, step).await;
+    }
+
+    async fn calm(&self, fault: Fault) -> bool {
+        H::calm(self, fault).await
     }
 }
 

@@ -8,11 +8,7 @@ use std::{
 
 use futures::future::join_all;
 
-use super::{
-    Database, Hand, PostgresHand,
-    proxy::{Cut, Proxy},
-    server::Server,
-};
+use super::{Database, Hand, Postgres, PostgresHand, proxy::Cut, server::Server};
 use crate::{
     policy::Class,
     store::{
@@ -135,48 +131,15 @@ async fn connections_that_are_ended() {
 
 /// Whether a commit whose answer was lost was made is seen at the next look.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_cut_in_the_middle_of_a_commit() {
-    let database = Database::new().await;
-    let proxy = Proxy::new(database.server.address()).await;
-    let address = format!("postgres://{}/{}?sslmode=disable", proxy.address, database.name);
-    let store =
-        SqlStore::open_postgres(&address.parse().unwrap(), &database.credentials()).await.unwrap();
-    for (when, name) in [(Cut::Before, "before"), (Cut::After, "after")] {
-        let tenant = desired(samples::tenant(name));
-        proxy.cut(when);
-        let sentence = unavailable(store.apply(&tenant, &Expected::Absent), 10).await;
-        assert!(
-            !proxy.is_armed() && sentence.contains("PostgreSQL closed the connection"),
-            "{sentence}"
-        );
-        let record = store.observe(&tenant.state.key()).await.unwrap();
-        assert_eq!(record.is_some(), when == Cut::After);
-        let again = store.apply(&tenant, &Expected::as_observed(record.as_ref())).await.unwrap();
-        assert_eq!(again, if when == Cut::After { Applied::Unchanged } else { Applied::Created });
-    }
-    let store = Arc::new(store);
+async fn connections_cut_in_the_middle_of_commits() {
+    let Postgres { store, hand } = PostgresHand::start_to_disturb().await;
     forty_users_while(&store, async || {
         for when in [Cut::After, Cut::Before].into_iter().cycle().take(6) {
-            proxy.cut(when);
+            hand.proxy.as_ref().unwrap().cut(when, 1);
             tokio::task::yield_now().await;
         }
     })
     .await;
-}
-
-#[tokio::test]
-async fn no_connection_left() {
-    let backend = PostgresHand::start().await;
-    let name = &backend.database().name;
-    backend.sql(&format!("ALTER ROLE {name} CONNECTION LIMIT 0"), &[]).await;
-    backend.end_connections().await;
-    let sentence = unavailable(backend.store.apply(&other(), &Expected::Absent), 12).await;
-    assert!(
-        sentence.contains("no connection left for the operator. Raise max_connections"),
-        "{sentence}"
-    );
-    backend.sql(&format!("ALTER ROLE {name} CONNECTION LIMIT -1"), &[]).await;
-    backend.store.apply(&other(), &Expected::Absent).await.unwrap();
 }
 
 /// It holds up who wants to write that row, for a while, and nobody else.
@@ -247,25 +210,15 @@ async fn a_deadlock_with_another_hand() {
 }
 
 #[tokio::test]
-async fn read_only() {
-    let backend = PostgresHand::start().await;
-    let tenant = samples::tenant("acme");
-    backend.store.apply(&desired(tenant.clone()), &Expected::Absent).await.unwrap();
-    let name = &backend.database().name;
-    backend
-        .sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"), &[])
-        .await;
-    backend.end_connections().await;
-    assert!(backend.store.observe(&tenant.key()).await.unwrap().is_some());
-    let sentence = unavailable(backend.store.apply(&other(), &Expected::Absent), 10).await;
-    assert!(sentence.contains("PostgreSQL is read-only. Connect to the primary"), "{sentence}");
-    let (address, credentials) = (backend.database().address(), backend.database().credentials());
-    let refused = SqlStore::open_postgres(&address, &credentials).await.err().unwrap().to_string();
+async fn no_store_is_opened_read_only() {
+    let database = Database::new().await;
+    let hand = database.hand().await;
+    let read_only =
+        format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name);
+    hand.sql(&read_only, &[]).await;
+    let opened = SqlStore::open_postgres(&database.address(), &database.credentials()).await;
+    let refused = opened.err().unwrap().to_string();
     assert!(refused.contains("PostgreSQL is read-only"), "{refused}");
-    backend.sql("SET default_transaction_read_only = off", &[]).await;
-    backend.sql(&format!("ALTER DATABASE {name} RESET default_transaction_read_only"), &[]).await;
-    backend.end_connections().await;
-    backend.store.apply(&other(), &Expected::Absent).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! The PostgreSQL store: the suite, opening a database (`open`, `logins`), who writes to it (`fence`), and
-//! all that may go wrong meanwhile (`faults`, with a `proxy`, and `disk`). `reader` is an identity provider.
+//! all that may go wrong meanwhile (`disturbance` for the suite, `faults`, with a `proxy`, and `disk`). `reader` is an
+//! identity provider.
 //!
 //! The server is the one of `dev/with-postgres.sh`, with a database for each test; tests that disturb
 //! the server itself start one of their own (`server`).
 
 mod disk;
+mod disturbance;
 mod faults;
 mod fence;
 mod logins;
@@ -15,14 +17,14 @@ mod server;
 
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::JoinHandle};
 
-use self::server::Server;
+use self::{proxy::Proxy, server::Server};
 use super::{Hand, Sql};
 use crate::leadership::Term;
 use crate::store::{
     Credentials, OpenError, Source,
-    conformance::conformance,
+    conformance::{conformance, faults::Fault},
     sql::{
         SqlStore,
         migrations::STEPS,
@@ -38,6 +40,10 @@ conformance!(Postgres);
 pub(super) struct PostgresHand {
     database: Database,
     conn: Mutex<PgConnection>,
+    /// Between the store and the server, where there is something.
+    proxy: Option<Proxy>,
+    /// Ends or cancels what the store does.
+    striking: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A database of its own.
@@ -108,7 +114,8 @@ impl Database {
     /// A hand on it.
     pub(super) async fn hand(&self) -> PostgresHand {
         let database = Self { server: self.server.clone(), name: self.name.clone() };
-        PostgresHand { database, conn: Mutex::new(self.admin().await) }
+        let conn = Mutex::new(self.admin().await);
+        PostgresHand { database, conn, proxy: None, striking: Mutex::default() }
     }
 
     async fn with_hand(self) -> Postgres {
@@ -206,5 +213,19 @@ impl Hand for PostgresHand {
 
     async fn unlock(&self) {
         self.sql("ROLLBACK", &[]).await;
+    }
+
+    const SUFFERS: &'static [(Fault, &'static str)] = disturbance::SUFFERS;
+
+    async fn start_to_disturb() -> Postgres {
+        disturbance::start().await
+    }
+
+    async fn disturb(backend: &Postgres, fault: Fault, step: usize) {
+        disturbance::begin(backend, fault, step).await;
+    }
+
+    async fn calm(backend: &Postgres, fault: Fault) -> bool {
+        disturbance::end(backend, fault).await
     }
 }

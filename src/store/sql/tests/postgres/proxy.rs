@@ -1,16 +1,13 @@
 //! A network between the operator and its server that fails at the worst moment.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::SeqCst},
-};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-/// When the next connection is cut.
+/// When a connection is cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     /// Before the server hears of the commit.
@@ -19,63 +16,87 @@ pub(super) enum Cut {
     After,
 }
 
-/// Passes on what it gets, until it is told to cut.
+/// Passes on what it gets, until it is told otherwise.
 pub(super) struct Proxy {
     pub(super) address: String,
-    before: Arc<AtomicBool>,
-    after: Arc<AtomicBool>,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Default)]
+struct Plan {
+    /// At which of the next commits.
+    cut: Option<(Cut, usize)>,
+    has_cut: bool,
+    babbles: bool,
+}
+
+impl Plan {
+    /// A connection commits: whether it is cut.
+    fn at_commit(&mut self) -> Option<Cut> {
+        let (when, step) = self.cut?;
+        self.cut = (step > 1).then_some((when, step - 1));
+        self.has_cut |= self.cut.is_none();
+        self.cut.is_none().then_some(when)
+    }
 }
 
 impl Proxy {
     pub(super) async fn new(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (before, after) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
-        let proxy = Self { address, before: before.clone(), after: after.clone() };
+        let plan = Arc::<Mutex<Plan>>::default();
+        let proxy = Self { address, plan: plan.clone() };
         let server = server.to_owned();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let server = TcpStream::connect(&server).await;
-                let (before, after) = (before.clone(), after.clone());
-                if let Ok(server) = server {
-                    tokio::spawn(pass(client, server, before, after));
+                if let Ok(server) = TcpStream::connect(&server).await {
+                    tokio::spawn(pass(client, server, plan.clone()));
                 }
             }
         });
         proxy
     }
 
-    /// Cuts the next connection that commits.
-    pub(super) fn cut(&self, when: Cut) {
-        match when {
-            Cut::Before => self.before.store(true, SeqCst),
-            Cut::After => self.after.store(true, SeqCst),
-        }
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap()
     }
 
-    /// Whether a connection is still to be cut.
-    pub(super) fn is_armed(&self) -> bool {
-        self.before.load(SeqCst) || self.after.load(SeqCst)
+    /// Cuts the connection that makes the commit of this number, beginning with 1, from now on.
+    pub(super) fn cut(&self, when: Cut, step: usize) {
+        let mut plan = self.plan();
+        (plan.cut, plan.has_cut) = (Some((when, step)), false);
+    }
+
+    /// Whether the connection was cut; if not, it no longer will be.
+    pub(super) fn has_cut(&self) -> bool {
+        let mut plan = self.plan();
+        plan.cut = None;
+        plan.has_cut
+    }
+
+    /// Whether answers are what no server of databases says.
+    pub(super) fn babble(&self, babbles: bool) {
+        self.plan().babbles = babbles;
     }
 }
 
-async fn pass(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    before: Arc<AtomicBool>,
-    after: Arc<AtomicBool>,
-) {
+async fn pass(mut client: TcpStream, mut server: TcpStream, plan: Arc<Mutex<Plan>>) {
     let (mut asked, mut answered) = ([0; 16 * 1024], [0; 16 * 1024]);
     let mut last = false;
     loop {
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(length @ 1..) = read else { return };
-                let commits = asked[..length].windows(7).any(|word| word == b"COMMIT\0");
-                if commits && before.swap(false, SeqCst) {
+                if plan.lock().unwrap().babbles {
+                    let _ = client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
                     return;
                 }
-                last = commits && after.swap(false, SeqCst);
+                let commits = asked[..length].windows(7).any(|word| word == b"COMMIT\0");
+                let cut = if commits { plan.lock().unwrap().at_commit() } else { None };
+                if cut == Some(Cut::Before) {
+                    return;
+                }
+                last = cut == Some(Cut::After);
                 if server.write_all(&asked[..length]).await.is_err() {
                     return;
                 }

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::{Hand, Sql};
 use crate::store::{
-    conformance::conformance,
+    conformance::{conformance, faults::Fault},
     sql::{SqlStore, engine::Engine, migrations::STEPS, sqlite::open::migrate},
 };
 
@@ -36,6 +36,11 @@ impl Sqlite {
 
     fn path(&self) -> PathBuf {
         self.folder().join("store.db")
+    }
+
+    /// Where nobody looks for the file.
+    fn aside(&self) -> PathBuf {
+        self.folder().join("aside.db")
     }
 
     /// Ends store and hand; the folder stays for as long as it is held.
@@ -127,5 +132,33 @@ impl Hand for SqliteHand {
 
     async fn unlock(&self) {
         self.conn.lock().await.execute("ROLLBACK").await.unwrap();
+    }
+
+    const SUFFERS: &'static [(Fault, &'static str)] = &[
+        (Fault::Gone, "was deleted or moved away. Put it back"),
+        (Fault::Locked, "another process has locked the database. "),
+        (Fault::ReadOnly, "the database is read-only. "),
+    ];
+
+    async fn disturb(backend: &Sqlite, fault: Fault, _: usize) {
+        match fault {
+            Fault::Gone => std::fs::rename(backend.path(), backend.aside()).unwrap(),
+            Fault::Locked => backend.hand.lock().await,
+            Fault::ReadOnly => {
+                backend.writer().execute("PRAGMA query_only = ON").await.unwrap();
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    async fn calm(backend: &Sqlite, fault: Fault) -> bool {
+        match fault {
+            Fault::Gone => std::fs::rename(backend.aside(), backend.path()).unwrap(),
+            Fault::Locked => backend.hand.unlock().await,
+            _ => {
+                backend.writer().execute("PRAGMA query_only = OFF").await.unwrap();
+            }
+        }
+        true
     }
 }
