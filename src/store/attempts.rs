@@ -17,13 +17,11 @@ struct State<E> {
     failure: Option<(E, Instant)>,
     /// Since when somebody finds out if it is still so.
     tried_since: Option<Instant>,
-    /// When the store was last known to be there.
-    there_at: Option<Instant>,
 }
 
 impl<E> Default for Attempts<E> {
     fn default() -> Self {
-        Self(Mutex::new(State { failure: None, tried_since: None, there_at: None }))
+        Self(Mutex::new(State { failure: None, tried_since: None }))
     }
 }
 
@@ -40,11 +38,6 @@ impl<E: Clone> Attempts<E> {
             Some((failure, at)) if *at > moment => Err(failure.clone()),
             _ => Ok(()),
         }
-    }
-
-    /// Whether an attempt has shown after this moment that the store is there.
-    pub(super) fn succeeded_since(&self, moment: Instant) -> bool {
-        self.state().there_at.is_some_and(|there_at| there_at > moment)
     }
 
     /// Makes an attempt, unless there is no need for one. Its error may say that the store is away.
@@ -66,12 +59,8 @@ impl<E: Clone> Attempts<E> {
         let result = attempt.await;
         let failure = result.as_ref().err();
         if let Some(is_away) = failure.map_or(Some(false), is_away) {
-            let (failure, now) = (failure.filter(|_| is_away), Instant::now());
-            let mut state = self.state();
-            if failure.is_none() {
-                state.there_at = Some(now);
-            }
-            state.failure = failure.map(|failure| (failure.clone(), now));
+            let failure = failure.filter(|_| is_away);
+            self.state().failure = failure.map(|failure| (failure.clone(), Instant::now()));
         }
         drop(trying);
         result
@@ -179,10 +168,8 @@ mod tests {
         assert!(attempts.make(ready(AWAY), is_away).await.is_err());
         assert_eq!(attempts.failed_since(before), AWAY);
         assert_eq!(attempts.failed_since(Instant::now()), Ok(()), "who comes later tries");
-        assert!(!attempts.succeeded_since(before));
         assert!(attempts.make(ready(Ok(())), is_away).await.is_ok());
         assert_eq!(attempts.failed_since(before), Ok(()), "it is back");
-        assert!(attempts.succeeded_since(before) && !attempts.succeeded_since(Instant::now()));
     }
 
     #[tokio::test]

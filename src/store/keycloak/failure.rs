@@ -77,11 +77,6 @@ impl Failure {
         matches!(self, Self::Away(..) | Self::TimedOut(..))
     }
 
-    /// Whether there was no answer in time.
-    pub(super) const fn is_late(&self) -> bool {
-        matches!(self, Self::TimedOut(..))
-    }
-
     /// Whether one request took long, and others need not.
     pub(super) const fn is_slow(&self) -> bool {
         matches!(self, Self::Slow(..))

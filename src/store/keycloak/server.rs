@@ -190,9 +190,7 @@ impl Server {
                 }
             };
             let attempt = self.attempts.make_telling(attempt, |failure| {
-                // One request that takes long says nothing of a Keycloak that answers others meanwhile.
-                let is_one = failure.is_late() && self.attempts.succeeded_since(came_at);
-                (!is_one && !failure.is_slow()).then(|| failure.is_away())
+                if failure.is_slow() { None } else { Some(failure.is_away()) }
             });
             let attempt =
                 self.term.during(attempt).await.unwrap_or_else(|ended| {
