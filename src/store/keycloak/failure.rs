@@ -16,7 +16,7 @@ pub(super) enum Failure {
     /// It took too long: whether a write was done is not known.
     #[error("Keycloak at {0} gave no answer within {1} s")]
     TimedOut(String, u64),
-    /// Making or deleting one realm took too long, which says nothing of other requests.
+    /// One request took too long, while Keycloak answers others.
     #[error("Keycloak did not end {0} within {1} s")]
     Slow(String, u64),
     /// Where Keycloak should be there is none.

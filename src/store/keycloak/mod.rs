@@ -110,8 +110,9 @@ impl KeycloakStore {
     /// The turn to write in a tenant; or what went wrong meanwhile, which would only go wrong again, as slowly.
     async fn turn(&self, tenant: &str) -> Result<OwnedMutexGuard<()>, Error> {
         let came = Instant::now();
+        self.server.told(tenant)?;
         let turn = self.locks.of(tenant).await;
-        self.server.failed_since(came)?;
+        self.server.failed_since(tenant, came)?;
         Ok(turn)
     }
 

@@ -1,7 +1,11 @@
 //! Keycloak's Admin REST API: requests with a token, few at a time, sent again where that helps.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    collections::HashMap,
+    sync::{
+        Arc, Mutex as Lock, MutexGuard as LockGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,6 +32,8 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Making and deleting a realm take seconds, and longer beside others.
 const TIMEOUT_OF_REALMS: Duration = Duration::from_mins(1);
+/// How long it may take to find out whether Keycloak answers others.
+const TIMEOUT_OF_PROBE: Duration = Duration::from_secs(1);
 /// How often a request is sent at most.
 const ATTEMPTS: usize = 4;
 /// Nobody waits longer for a server that is too busy: the object is tried again later.
@@ -43,6 +49,8 @@ pub(super) struct Server {
     places: Semaphore,
     attempts: Attempts<Failure>,
     retry_after: RetryAfter,
+    /// The same of single realms, which may be slow alone: of those that are being asked, or are slow.
+    realms: Lock<HashMap<String, Arc<Attempts<Failure>>>>,
     /// Keycloak makes or deletes one realm at a time; waiting here leaves the places to others.
     realm_turn: Mutex<()>,
     requests: Requests,
@@ -75,6 +83,7 @@ impl Server {
             places: Semaphore::new(options.concurrency.max(1)),
             attempts: Attempts::default(),
             retry_after: RetryAfter::default(),
+            realms: Lock::default(),
             realm_turn: Mutex::default(),
             requests: Requests::default(),
             term: options.term.clone(),
@@ -116,9 +125,24 @@ impl Server {
         &self.requests
     }
 
-    /// What went wrong after this moment, if Keycloak is away since.
-    pub(super) fn failed_since(&self, moment: Instant) -> Result<(), Failure> {
-        self.attempts.failed_since(moment)
+    /// What went wrong after this moment, if Keycloak is away or this realm slow since.
+    pub(super) fn failed_since(&self, realm: &str, moment: Instant) -> Result<(), Failure> {
+        self.attempts.failed_since(moment)?;
+        self.slow(realm).map_or(Ok(()), |attempts| attempts.failed_since(moment))
+    }
+
+    /// What there is to say without a request, while somebody finds out whether the realm is still slow.
+    pub(super) fn told(&self, realm: &str) -> Result<(), Failure> {
+        self.slow(realm).map_or(Ok(()), |attempts| attempts.told())
+    }
+
+    fn realms(&self) -> LockGuard<'_, HashMap<String, Arc<Attempts<Failure>>>> {
+        // Nothing panics while it is held.
+        self.realms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slow(&self, realm: &str) -> Option<Arc<Attempts<Failure>>> {
+        self.realms().get(realm).cloned()
     }
 
     /// Reads what is there; none if nothing is.
@@ -172,6 +196,7 @@ impl Server {
             .with_jitter()
             .build();
         let mut renewed = false;
+        let realm = realm_of(path);
         loop {
             if let Some((status, wait)) = self.retry_after.left(Instant::now()) {
                 if began.elapsed().saturating_add(wait) > LONGEST_WAIT {
@@ -179,6 +204,12 @@ impl Server {
                 }
                 tokio::time::sleep(wait).await;
             }
+            // Before one is made there is none.
+            let of_realm = if realm.is_empty() {
+                Arc::default()
+            } else {
+                self.realms().entry(realm.to_owned()).or_default().clone()
+            };
             let came_at = Instant::now();
             let attempt = async {
                 // The place comes first: a token must not grow old while waiting for one. It is never closed.
@@ -192,10 +223,15 @@ impl Server {
             let attempt = self.attempts.make_telling(attempt, |failure| {
                 if failure.is_slow() { None } else { Some(failure.is_away()) }
             });
+            let attempt = of_realm.make(attempt, Failure::is_slow);
             let attempt =
                 self.term.during(attempt).await.unwrap_or_else(|ended| {
                     Err(Failure::Away(self.base.clone(), ended.to_string()))
                 });
+            if !attempt.as_ref().is_err_and(Failure::is_slow) {
+                // There is nothing to remember of it.
+                self.realms().remove(realm);
+            }
             let failure = match attempt {
                 Ok((_, Ok(body))) => return Ok(body),
                 Ok((token, Err(Failure::Unauthorized(_)))) if !renewed => {
@@ -220,6 +256,19 @@ impl Server {
         }
     }
 
+    /// Whether Keycloak answers what costs it little: then one request took long, and others need not.
+    async fn answers(&self) -> bool {
+        let url = format!("{}/realms/master", self.base);
+        let call = Call {
+            method: Method::GET,
+            url: &url,
+            authorization: None,
+            body: None,
+            timeout: TIMEOUT_OF_PROBE,
+        };
+        self.transport.send(call).await.is_ok()
+    }
+
     async fn send_once(
         &self,
         method: &Method,
@@ -242,19 +291,29 @@ impl Server {
         let path = path.split('?').next().unwrap_or_default();
         let what = format!("{method} {path}");
         let answer = self.transport.send(call).await.map_err(|error| match error {
-            NoAnswer::TimedOut if is_slow => Failure::Slow(what.clone(), timeout.as_secs()),
             NoAnswer::TimedOut => Failure::TimedOut(self.base.clone(), timeout.as_secs()),
             NoAnswer::Broken(cause) => Failure::Away(self.base.clone(), cause),
             NoAnswer::TooLong(bytes) => {
                 Failure::Malformed(what.clone(), format!("it is longer than {bytes} bytes"))
             }
-        })?;
+        });
+        let answer = match answer {
+            Err(Failure::TimedOut(_, seconds)) if is_slow || self.answers().await => {
+                return Err(Failure::Slow(what, seconds));
+            }
+            answer => answer?,
+        };
         let answered = understand(&what, &answer, &self.base)?;
         let counter =
             if method == Method::GET { &self.requests.reads } else { &self.requests.writes };
         counter.fetch_add(1, Ordering::Relaxed);
         Ok(answered)
     }
+}
+
+/// The realm that a request is about. `path` is below `/admin/realms`.
+fn realm_of(path: &str) -> &str {
+    path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default()
 }
 
 /// Whether a request may take long. `path` is below `/admin/realms`.

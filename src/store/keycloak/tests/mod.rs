@@ -9,6 +9,7 @@ mod links;
 mod login;
 mod renamed;
 mod requests;
+mod slow_realm;
 mod statuses;
 
 use crate::store::conformance::conformance;
