@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
+    beside,
     document::{self, Carried},
     keys::HeldKey,
     native::Fields,
@@ -115,6 +116,11 @@ impl Found {
             // Of what was never applied by us all differs; what is the same there is no change.
             if self.carried.mark.is_some() && !fields.contains(&field) {
                 fields.push(field);
+            }
+        }
+        for left in beside::left_over(wanted, &self.fields) {
+            if !fields.iter().any(|field| field == left) {
+                fields.push(left.into());
             }
         }
         if self.carried.mark.as_ref() != Some(&desired.mark)

@@ -2,12 +2,13 @@
 //!
 //! `server` speaks to the Admin REST API (`transport`, `token`, `failure`). What is sent and how it
 //! is read are pure functions: `document` for what Keycloak has no field for, `native` for the
-//! rest, and one file a kind. `found` is what is there under a key, and `relations`, `census` and
+//! rest, and one file a kind; `beside` is what a tenant's settings stand for outside of its realm's fields. `found` is what is there under a key, and `relations`, `census` and
 //! `limits` are what goes beyond one object.
 //!
 //! Keycloak has no transactions. So writes to one tenant come one after the other, each decides on
 //! what was read just before, and each order of writes is one that the next apply completes.
 
+mod beside;
 mod body;
 mod broken;
 mod census;

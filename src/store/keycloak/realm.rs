@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    beside,
     document::{self, Attributes, Carried},
     native::{self, Fields},
     password_policy,
@@ -78,7 +79,8 @@ pub(super) fn changes(
     changes.extend(extra.clone());
     changes.retain(|name, value| {
         let have = fields.get(name).unwrap_or(&Value::Null);
-        have != value && !(have.is_null() && value.as_str() == Some(""))
+        let is_none = have.is_null() && value.as_str() == Some("");
+        have != value && !is_none && !name.starts_with(beside::PREFIX)
     });
     (!changes.is_empty()).then(|| body(&changes, fields))
 }

@@ -25,6 +25,8 @@ use crate::store::{Error, RoleName};
 pub(super) struct Names {
     /// The clients that are Namespaces: by tenant, from name to Keycloak's id.
     clients: Mutex<HashMap<String, HashMap<String, String>>>,
+    /// The ids of the clients `account`, by tenant.
+    accounts: Mutex<HashMap<String, String>>,
     /// The ids of clients that are none, by tenant.
     others: Mutex<HashMap<String, HashSet<String>>>,
     /// The ids of roles that carry no mark, by tenant.
@@ -35,8 +37,18 @@ impl Names {
     /// Forgets a tenant: something of it is gone.
     pub(super) fn forget(&self, tenant: &str) {
         lock(&self.clients).remove(tenant);
+        lock(&self.accounts).remove(tenant);
         lock(&self.others).remove(tenant);
         self.forget_unmarked(tenant);
+    }
+
+    /// The id of a tenant's client `account`, if it is known.
+    pub(super) fn account(&self, tenant: &str) -> Option<String> {
+        lock(&self.accounts).get(tenant).cloned()
+    }
+
+    pub(super) fn know_account(&self, tenant: &str, id: &str) {
+        lock(&self.accounts).insert(tenant.into(), id.into());
     }
 
     /// Forgets which roles of a tenant carry no mark: one was adopted.

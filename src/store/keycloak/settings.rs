@@ -1,8 +1,11 @@
 //! Which fields of a realm hold which settings of a tenant.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
+    beside,
     native::{Native, read_flag, read_text, write_flag, write_text},
     password_policy::{characters_of, pattern_of},
 };
@@ -18,6 +21,17 @@ pub(super) const NATIVES: &[Native] = &[
     flag("settings.forgotPasswordEnabled", &["resetPasswordAllowed"]),
     flag("settings.registerEnabled", &["registrationAllowed"]),
     flag("settings.rememberMe", &["rememberMe"]),
+    flag("settings.userSelfDeletion.enabled", &[beside::SELF_DELETION]),
+    Native {
+        path: "settings.extraScopes",
+        fields: &[beside::SCOPES],
+        write: |value, _| {
+            let names = value.as_array()?.iter().filter_map(Value::as_str);
+            let names: BTreeSet<&str> = names.collect();
+            Some(vec![names.into_iter().collect()])
+        },
+        read: |fields| fields[0].as_array().cloned().unwrap_or_default().into(),
+    },
     Native {
         path: "settings.hashFunction",
         // The iterations of another function would be those of argon2: a login would take minutes.

@@ -27,7 +27,8 @@ pub(super) fn of(path: &str, value: &Value) -> Support {
         "settings.hashFunction" if value != "argon2" => {
             Support::Unsupported { own: Some("argon2".into()) }
         }
-        // It is in discovery; what a level takes is a matter of the realm's flows, which are others'.
+        // It is in discovery, and tokens name what was reached by it; what a level takes is a matter of the realm's
+        // flows, which are others'.
         "settings.acrValues" => nothing_or_carried(value),
         // A login always resets the count.
         "settings.policies.accountBlocking.resetAfterSuccess" if *value == Value::Bool(true) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    KeycloakStore,
+    KeycloakStore, beside,
     body::Secret,
     check_length, document,
     found::{self, Found, applied},
@@ -34,8 +34,9 @@ impl KeycloakStore {
                 "Keycloak shows nothing of the realm {tenant} to the operator: give its service account the roles manage-realm, manage-users and manage-clients of that realm (docs/stores-keycloak.md)"
             )));
         };
-        let fields = realm::fields(&realm);
+        let mut fields = realm::fields(&realm);
         let carried = realm::carried(&fields);
+        self.look_beside(tenant, &carried, &mut fields).await?;
         let (state, mut is_as_applied) = realm::state(tenant, &fields);
         let keys = self.server.read(&path(&[tenant, "keys"])).await?.unwrap_or_default();
         let keys = keys::held(&keys);
@@ -63,7 +64,14 @@ impl KeycloakStore {
         let attributes = attributes(desired, &wanted, &state.tenant_id, held);
         check_length(&attributes, LONGEST)?;
         match found {
-            None => self.create_tenant(state, desired, &wanted, &attributes).await?,
+            None => {
+                self.create_tenant(state, desired, &wanted, &attributes).await?;
+                if beside::asks_for_something(&wanted) {
+                    let made = self.find_tenant(&state.tenant_id).await?.ok_or(Error::Raced)?;
+                    self.update_tenant(&state.tenant_id, desired, &wanted, &attributes, &made)
+                        .await?;
+                }
+            }
             Some(found) => {
                 let mut fields = found.differences(desired, &wanted);
                 if !keys_are_right(found, desired) {
@@ -112,7 +120,7 @@ impl KeycloakStore {
         Ok(())
     }
 
-    /// The keys come first: the new one signs before the old one stops, whatever happens between.
+    /// What was applied is remembered last, so that an attempt that breaks off is made again. The keys come first: the new one signs before the old one stops, whatever happens between.
     async fn update_tenant(
         &self,
         tenant: &str,
@@ -124,7 +132,11 @@ impl KeycloakStore {
         if let Some(wanted) = &desired.keys {
             self.apply_keys(tenant, wanted, found).await?;
         }
-        if let Some(changes) = realm::changes(wanted, attributes, &Fields::new(), &found.fields) {
+        let mut fields = found.fields.clone();
+        let mut attributes = attributes.clone();
+        let beside = self.apply_beside(tenant, wanted, &mut fields).await?;
+        attributes.insert(beside::OURS.into(), beside);
+        if let Some(changes) = realm::changes(wanted, &attributes, &Fields::new(), &fields) {
             self.server.put(&path(&[tenant]), &changes).await?;
         }
         // Where it was not ours a moment ago, nobody looked yet.

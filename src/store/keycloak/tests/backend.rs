@@ -174,6 +174,9 @@ impl Backend for Keycloak {
             let is_none = |value: &Value| value == "0" || value == "false";
             attributes.retain(|name, value| !name.starts_with("keyreeve.") && !is_none(value));
         }
+        if let Key::Tenant { tenant } = self.renamed.key(key) {
+            there["beside"] = self.hand.beside(&tenant).await;
+        }
         there
     }
 
@@ -184,8 +187,11 @@ impl Backend for Keycloak {
             attributes.extend(seen["attributes"].as_object().unwrap().clone());
             *there = seen.clone();
             there["attributes"] = attributes.into();
+            there.as_object_mut().unwrap().remove("beside");
         };
-        self.hand.change(&self.renamed.key(tenant), put_back).await;
+        let key = self.renamed.key(tenant);
+        self.hand.change(&key, put_back).await;
+        self.hand.put_back_beside(key.tenant(), &seen["beside"]).await;
     }
 
     fn tells_hashes(&self) -> bool {

@@ -40,22 +40,49 @@ async fn call(method: Method, place: &str, authorization: Option<&str>, form: &s
 }
 
 impl Keycloak {
-    fn realm(&self) -> String {
+    pub(super) fn realm(&self) -> String {
         self.renamed.tenant("acme")
     }
 
     /// A client to log in by, made by an administrator.
-    async fn add_client(&self) {
+    pub(super) async fn add_client(&self, id: &str) {
         let client =
-            json!({"clientId": "shop", "publicClient": true, "directAccessGrantsEnabled": true});
+            json!({"clientId": id, "publicClient": true, "directAccessGrantsEnabled": true});
         self.hand.post(&path(&[&self.realm(), "clients"]), &client).await.unwrap();
+    }
+
+    /// The user ada, who can log in, and this client to do so by.
+    pub(super) async fn add_person(&self, client: &str) {
+        self.put(Desired { password: Some(password(PASSWORD).await), ..ada(&[]) }).await;
+        self.add_client(client).await;
     }
 
     /// The access token of a login, or what was answered.
     async fn login(&self, username: &str, password: &str) -> Result<String, Value> {
+        self.login_asking("shop", username, password, "openid").await
+    }
+
+    /// The same of a user with the usual password, by this client and with these scopes.
+    pub(super) async fn login_by(
+        &self,
+        client: &str,
+        username: &str,
+        scopes: &str,
+    ) -> Result<String, Value> {
+        self.login_asking(client, username, PASSWORD, scopes).await
+    }
+
+    async fn login_asking(
+        &self,
+        client: &str,
+        username: &str,
+        password: &str,
+        scopes: &str,
+    ) -> Result<String, Value> {
         let place = format!("/realms/{}/protocol/openid-connect/token", self.realm());
         let form = format!(
-            "grant_type=password&client_id=shop&scope=openid&username={username}&password={}",
+            "grant_type=password&client_id={client}&scope={}&username={username}&password={}",
+            scopes.replace(' ', "+"),
             password.replace(' ', "+")
         );
         let answer = call(Method::POST, &place, None, &form).await;
@@ -72,6 +99,12 @@ impl Keycloak {
         call(Method::GET, &place, Some(&format!("Bearer {token}")), "").await.status.is_success()
     }
 
+    /// What the realm tells clients of itself.
+    pub(super) async fn discovery(&self) -> Value {
+        let place = format!("/realms/{}/.well-known/openid-configuration", self.realm());
+        serde_json::from_slice(&call(Method::GET, &place, None, "").await.body).unwrap()
+    }
+
     /// The kids that are published for signatures.
     async fn kids(&self) -> Vec<String> {
         let place = format!("/realms/{}/protocol/openid-connect/certs", self.realm());
@@ -84,7 +117,7 @@ impl Keycloak {
         kids
     }
 
-    async fn put(&self, desired: Desired) -> Applied {
+    pub(super) async fn put(&self, desired: Desired) -> Applied {
         let record = self.store().observe(&desired.state.key()).await.unwrap();
         self.store().apply(&desired, &Expected::as_observed(record.as_ref())).await.unwrap()
     }
@@ -102,7 +135,7 @@ impl Keycloak {
 }
 
 /// A part of a token: its header, or its claims.
-fn part(token: &str, place: usize) -> Value {
+pub(super) fn part(token: &str, place: usize) -> Value {
     let part = URL_SAFE_NO_PAD.decode(token.split('.').nth(place).unwrap()).unwrap();
     serde_json::from_slice(&part).unwrap()
 }
@@ -112,12 +145,17 @@ fn kid(token: &str) -> String {
 }
 
 fn tenant() -> State {
-    let State::Tenant(mut tenant) = samples::tenant("acme") else { unreachable!() };
-    tenant.enabled = true;
-    tenant.settings = samples::object(json!({
+    tenant_with(json!({
         "policies": {"accountBlocking": {"enabled": true, "allowedAttempts": 5, "blockDuration": "15m",
             "duration": "1h"}},
-    }));
+    }))
+}
+
+/// The tenant of these settings, in which people can log in.
+pub(super) fn tenant_with(settings: Value) -> State {
+    let State::Tenant(mut tenant) = samples::tenant("acme") else { unreachable!() };
+    tenant.enabled = true;
+    tenant.settings = samples::object(settings);
     State::Tenant(tenant)
 }
 
@@ -127,7 +165,7 @@ fn ada(roles: &[RoleName]) -> Desired {
     samples::desired(State::User(ada))
 }
 
-async fn password(text: &str) -> NewPassword {
+pub(super) async fn password(text: &str) -> NewPassword {
     let cost = crate::store::keycloak::credential::COST;
     let hashed = Hasher::new(1).hash_at(text.to_owned().into(), cost).await.unwrap();
     NewPassword {
@@ -138,7 +176,7 @@ async fn password(text: &str) -> NewPassword {
     }
 }
 
-fn new_key(algorithm: Algorithm, state: KeyState, later: i64) -> SigningKey {
+pub(super) fn new_key(algorithm: Algorithm, state: KeyState, later: i64) -> SigningKey {
     let key = PrivateKey::generate(KeyType { algorithm, size: 2048 }).unwrap();
     SigningKey {
         public: key.jwk().clone(),
@@ -148,7 +186,7 @@ fn new_key(algorithm: Algorithm, state: KeyState, later: i64) -> SigningKey {
     }
 }
 
-fn in_state(key: &SigningKey, state: KeyState) -> SigningKey {
+pub(super) fn in_state(key: &SigningKey, state: KeyState) -> SigningKey {
     SigningKey { state, ..key.clone() }
 }
 
@@ -163,7 +201,7 @@ async fn a_user_logs_in_and_the_token_has_our_key_and_the_roles() {
     backend.put(samples::desired(boss)).await;
     let desired = Desired { password: Some(password(PASSWORD).await), ..ada(&[wide("boss")]) };
     assert_eq!(backend.put(desired).await, Applied::Created);
-    backend.add_client().await;
+    backend.add_client("shop").await;
 
     let token = backend.login("ada", PASSWORD).await.unwrap();
     assert_eq!(kid(&token), signing_key().public.kid);
@@ -194,7 +232,7 @@ async fn keys_rotate_and_a_revoked_one_is_gone_at_once() {
     backend.put_keys(std::slice::from_ref(&first)).await;
     let desired = Desired { password: Some(password(PASSWORD).await), ..ada(&[]) };
     backend.put(desired).await;
-    backend.add_client().await;
+    backend.add_client("shop").await;
     let of_first = backend.login("ada", PASSWORD).await.unwrap();
     assert_eq!(backend.kids().await, std::slice::from_ref(&first.public.kid));
 
@@ -290,7 +328,7 @@ async fn a_lock_out_survives_whatever_else_changes() {
     backend.put(samples::desired(tenant())).await;
     let desired = Desired { password: Some(password(PASSWORD).await), ..ada(&[]) };
     backend.put(desired.clone()).await;
-    backend.add_client().await;
+    backend.add_client("shop").await;
     for _ in 0..5 {
         assert!(backend.login("ada", "wrong").await.is_err());
     }

@@ -1,6 +1,7 @@
 //! The Keycloak store against the conformance suite, on a real Keycloak (dev/with-keycloak.sh).
 
 mod backend;
+mod beside;
 mod disturbance;
 mod failures;
 mod faults;
