@@ -282,18 +282,20 @@ impl KeycloakStore {
         }
     }
 
-    /// A scope that another hand made stays, for whoever else has it.
+    /// A scope that another hand made stays, for whoever else has it. What is looked at goes first: so what was begun
+    /// is seen.
     async fn withdraw_scope(
         &self,
         tenant: &str,
         (id, name): (&str, &str),
         clients: &[&Value],
     ) -> Result<(), Error> {
+        let place = format!("{}{}", optional_scopes(tenant), path(&[id]));
+        self.server.delete(&place, None).await?;
         for client in clients.iter().filter(|client| has_scope(client, name)) {
             self.server.delete(&scope_of_client(tenant, client, id), None).await?;
         }
-        let place = format!("{}{}", optional_scopes(tenant), path(&[id]));
-        Ok(self.server.delete(&place, None).await?)
+        Ok(())
     }
 
     async fn apply_self_deletion(

@@ -105,6 +105,13 @@ pub(super) fn attributes(
     attributes
 }
 
+/// Our attributes for a state that is neither the one before nor the one to come: one that was not applied as a whole.
+pub(super) fn unsettled(document: &Map<String, Value>, alone: &[&str]) -> Attributes {
+    let mut rest = document.clone();
+    rest.retain(|name, _| !alone.contains(&name.as_str()));
+    Attributes::from([(STATE.into(), ascii(&rest)), (DIGEST.into(), String::new())])
+}
+
 /// Reads our attributes.
 pub(super) fn read(attribute: impl Fn(&str) -> Option<String>, alone: &[&str]) -> Carried {
     let json = |name: &str| serde_json::from_str::<Value>(&attribute(name)?).ok();

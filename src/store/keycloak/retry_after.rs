@@ -27,6 +27,11 @@ impl RetryAfter {
         Some((status, until.checked_duration_since(now).filter(|left| !left.is_zero())?))
     }
 
+    #[cfg(test)]
+    pub(super) fn end(&self) {
+        *self.lock() = None;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<(StatusCode, Instant)>> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -121,6 +121,11 @@ impl Server {
     }
 
     #[cfg(test)]
+    pub(super) fn end_pause(&self) {
+        self.retry_after.end();
+    }
+
+    #[cfg(test)]
     pub(super) const fn requests(&self) -> &Requests {
         &self.requests
     }

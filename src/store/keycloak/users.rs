@@ -286,32 +286,14 @@ impl KeycloakStore {
         {
             actions.extend(others.iter().cloned());
         }
-        let there = found.fields.get("attributes").and_then(Value::as_object).cloned();
-        let there = there.unwrap_or_default();
-        let mut all = there.clone();
-        for (name, value) in attributes {
-            if value.is_empty() {
-                all.remove(name);
-            } else {
-                all.insert(name.clone(), json!([value]));
-            }
-        }
-        if changes.is_empty() && all == there && password.is_none() {
+        let Some(mut body) = body(changes, attributes, password.is_some(), found) else {
             return Ok(());
-        }
-        // Where attributes are written, these go unless they are repeated. `enabled` must not be:
-        // even the same one ends a lock-out.
-        for name in ["email", "firstName", "lastName"] {
-            if let (Some(value), false) = (found.fields.get(name), changes.contains_key(name)) {
-                changes.insert(name.into(), value.clone());
-            }
-        }
-        changes.insert("attributes".into(), all.into());
+        };
         if let Some(password) = password {
-            changes.insert("credentials".into(), json!([password]));
+            body.insert("credentials".into(), json!([password]));
         }
-        let changes = Secret(changes.into());
-        self.server.put(&path(&[tenant, "users", &found.id]), &changes.0).await?;
+        let body = Secret(body.into());
+        self.server.put(&path(&[tenant, "users", &found.id]), &body.0).await?;
         Ok(())
     }
 
@@ -333,7 +315,8 @@ impl KeycloakStore {
     }
 
     /// Links to other identity providers. Keycloak hides those of a provider that the realm has not yet,
-    /// so what was applied last is what is compared.
+    /// so what was applied last is what is compared. Because nobody can look at what an attempt that breaks off
+    /// has done, all that it is about to touch is remembered first, as what was not applied as a whole.
     async fn link(
         &self,
         tenant: &str,
@@ -343,9 +326,24 @@ impl KeycloakStore {
         let applied = found.carried.document.get("authenticationProviders").cloned();
         let applied: Vec<AuthenticationProvider> =
             applied.and_then(|applied| serde_json::from_value(applied).ok()).unwrap_or_default();
+        let is_whole = found.carried.is_whole;
+        let gone: Vec<_> = applied.iter().filter(|link| !wanted.contains(link)).collect();
+        let new: Vec<_> =
+            wanted.iter().filter(|link| !is_whole || !applied.contains(link)).collect();
+        if gone.is_empty() && new.is_empty() {
+            return Ok(());
+        }
+        if is_whole {
+            let mut touched = found.carried.document.clone();
+            let all = gone.iter().copied().chain(wanted).map(|link| json!(link));
+            touched.insert("authenticationProviders".into(), all.collect());
+            let touched = document::unsettled(&touched, ALONE);
+            if let Some(body) = body(Fields::new(), &touched, false, found) {
+                self.server.put(&path(&[tenant, "users", &found.id]), &body.into()).await?;
+            }
+        }
         let all = path(&[tenant, "users", &found.id, "federated-identity"]);
         let place = |name: &str| path(&[tenant, "users", &found.id, "federated-identity", name]);
-        let gone: Vec<_> = applied.iter().filter(|link| !wanted.contains(link)).collect();
         let there = if gone.is_empty() { Vec::new() } else { self.server.list(&all).await? };
         for gone in gone {
             // An account that the user linked in place of ours is the user's own.
@@ -357,7 +355,7 @@ impl KeycloakStore {
                 self.server.delete(&place(&gone.name), None).await?;
             }
         }
-        for new in wanted.iter().filter(|link| !applied.contains(link)) {
+        for new in new {
             match self.server.post(&place(&new.name), &link(new)).await {
                 // There is one already, of an attempt that broke off or by another hand.
                 Err(Failure::Conflict(_)) => {
@@ -369,6 +367,37 @@ impl KeycloakStore {
         }
         Ok(())
     }
+}
+
+/// The body of a request that makes these changes to a user, and no others; none if it would make none, unless it must.
+fn body(
+    mut changes: Fields,
+    attributes: &Attributes,
+    must: bool,
+    found: &Found,
+) -> Option<Map<String, Value>> {
+    let there = found.fields.get("attributes").and_then(Value::as_object).cloned();
+    let there = there.unwrap_or_default();
+    let mut all = there.clone();
+    for (name, value) in attributes {
+        if value.is_empty() {
+            all.remove(name);
+        } else {
+            all.insert(name.clone(), json!([value]));
+        }
+    }
+    if changes.is_empty() && all == there && !must {
+        return None;
+    }
+    // Where attributes are written, these go unless they are repeated. `enabled` must not be:
+    // even the same one ends a lock-out.
+    for name in ["email", "firstName", "lastName"] {
+        if let (Some(value), false) = (found.fields.get(name), changes.contains_key(name)) {
+            changes.insert(name.into(), value.clone());
+        }
+    }
+    changes.insert("attributes".into(), all.into());
+    Some(changes)
 }
 
 fn link(provider: &AuthenticationProvider) -> Value {

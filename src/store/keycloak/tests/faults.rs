@@ -2,7 +2,11 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    ops::Range,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -32,6 +36,8 @@ type Rule = Box<dyn Fn(&str) -> Act + Send + Sync>;
 pub(super) struct Faults {
     pub address: SocketAddr,
     rule: Arc<Mutex<Rule>>,
+    /// How many seconds it asks to wait, where it says that it is busy: longer than anybody does.
+    wait: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -40,14 +46,31 @@ impl Faults {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let rule: Arc<Mutex<Rule>> = Arc::new(Mutex::new(Box::new(|_| Act::Pass)));
-        let shared = rule.clone();
+        let wait = Arc::<AtomicU64>::default();
+        let shared = (rule.clone(), wait.clone());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (rule, server) = (shared.clone(), server.clone());
-                tokio::spawn(async move { drop(pass(client, &server, &rule).await) });
+                let ((rule, wait), server) = (shared.clone(), server.clone());
+                tokio::spawn(async move { drop(pass(client, &server, &rule, &wait).await) });
             }
         });
-        Self { address, rule, task }
+        Self { address, rule, wait, task }
+    }
+
+    /// From now on it asks to wait so many seconds, where it says that it is busy.
+    pub(super) fn ask_to_wait(&self, seconds: u64) {
+        self.wait.store(seconds, Ordering::SeqCst);
+    }
+
+    /// From now on the writes between these two numbers are answered so, and all others are passed on.
+    pub(super) fn answer_writes(&self, which: Range<usize>, status: u16) {
+        let writes = AtomicUsize::new(0);
+        self.answer(move |request| {
+            let is_write =
+                !request.starts_with("GET") && !request.contains("/openid-connect/token");
+            let is_one = is_write && which.contains(&writes.fetch_add(1, Ordering::SeqCst));
+            is_one.then_some(status)
+        });
     }
 
     /// What is done with requests from now on.
@@ -68,7 +91,12 @@ impl Drop for Faults {
 }
 
 /// One request a connection.
-async fn pass(mut client: TcpStream, server: &str, rule: &Mutex<Rule>) -> std::io::Result<()> {
+async fn pass(
+    mut client: TcpStream,
+    server: &str,
+    rule: &Mutex<Rule>,
+    wait: &AtomicU64,
+) -> std::io::Result<()> {
     let mut request = Vec::new();
     let head = loop {
         if client.read_buf(&mut request).await? == 0 {
@@ -84,14 +112,20 @@ async fn pass(mut client: TcpStream, server: &str, rule: &Mutex<Rule>) -> std::i
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
     });
     while request.len() < head + length.unwrap_or(0) {
-        client.read_buf(&mut request).await?;
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
     }
     let act = rule.lock().unwrap()(text.lines().next().unwrap_or_default());
     match act {
         Act::Answer(status) => {
-            return answer(&mut client, status, r#"{"error":"unknown_error"}"#).await;
+            let headers = match (status, wait.load(Ordering::SeqCst)) {
+                (429 | 503, seconds @ 1..) => format!("Retry-After: {seconds}\r\n"),
+                _ => String::new(),
+            };
+            return answer(&mut client, status, &headers, r#"{"error":"unknown_error"}"#).await;
         }
-        Act::Babble => return answer(&mut client, 200, "<html>").await,
+        Act::Babble => return answer(&mut client, 200, "", "<html>").await,
         Act::Cut => return Ok(()),
         Act::Hang => return client.read_buf(&mut request).await.map(|_| ()),
         Act::Pass | Act::CutAfter => {}
@@ -109,9 +143,15 @@ async fn pass(mut client: TcpStream, server: &str, rule: &Mutex<Rule>) -> std::i
     Ok(())
 }
 
-async fn answer(client: &mut TcpStream, status: u16, body: &str) -> std::io::Result<()> {
+async fn answer(
+    client: &mut TcpStream,
+    status: u16,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<()> {
     let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head = format!(
+        "HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
     client.write_all(format!("{head}{body}").as_bytes()).await
 }

@@ -2,6 +2,7 @@
 
 mod backend;
 mod beside;
+mod busy;
 mod disturbance;
 mod failures;
 mod faults;

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A tenant of its own in a real Keycloak, behind a server that makes faults.
-async fn start(tenant: &str) -> (Faults, KeycloakStore, String) {
+pub(super) async fn start(tenant: &str) -> (Faults, KeycloakStore, String) {
     let faults = Faults::start(variable("").replace("http://", "")).await;
     let address = format!("http://{}", faults.address);
     let options = options(&address, "_CLIENT_ID", "_SECRET_FILE");
