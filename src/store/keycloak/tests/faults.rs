@@ -36,7 +36,7 @@ type Rule = Box<dyn Fn(&str) -> Act + Send + Sync>;
 pub(super) struct Faults {
     pub address: SocketAddr,
     rule: Arc<Mutex<Rule>>,
-    /// How many seconds it asks to wait, where it says that it is busy: longer than anybody does.
+    /// How many seconds it asks to wait, where it says that it is busy; 0 says nothing of it.
     wait: Arc<AtomicU64>,
     task: tokio::task::JoinHandle<()>,
 }

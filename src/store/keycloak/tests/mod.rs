@@ -3,6 +3,7 @@
 mod backend;
 mod beside;
 mod busy;
+mod costs;
 mod disturbance;
 mod failures;
 mod faults;
