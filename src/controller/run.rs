@@ -185,8 +185,8 @@ impl Standby {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Whom {
     All,
-    /// All Tenants, and of the others what is being deleted: it may need no store. So an outage costs one write a
-    /// Tenant, and not one an object.
+    /// All Tenants; and of the others what is being deleted, for it may need no store, and what was changed while
+    /// nobody looked. So an outage costs one write a Tenant, and not one an object.
     Tenants,
 }
 
@@ -211,11 +211,18 @@ fn start<K: Controlled>(
     // What changes from now on wakes by itself, whether it comes before this or after.
     cache.each_guarded(|object| {
         let is_going = object.meta().deletion_timestamp.is_some();
-        if whom == Whom::All || K::KIND == Kind::Tenant || is_going {
+        if whom == Whom::All || K::KIND == Kind::Tenant || is_going || is_news(object) {
             let namespace = object.namespace().unwrap_or_default();
             context.queues.wake(K::KIND, &ObjectId::new(namespace, object.name_any()));
         }
     });
+}
+
+/// Whether status does not speak of the object as it is now.
+fn is_news<K: Controlled>(object: &Guarded<K>) -> bool {
+    let Ok(readable) = &object.0 else { return true };
+    let object = serde_json::to_value(readable).unwrap_or_default();
+    object["status"]["observedGeneration"].as_i64() != readable.meta().generation
 }
 
 /// Reconciles the objects of one kind that the queue names, until `stop` is done.
