@@ -158,8 +158,8 @@ impl Flags<'_> {
     /// What the Deployment itself says of an environment variable, the last word if it says it twice. What it
     /// takes from elsewhere, such as the Pod's own namespace, is not looked up.
     fn variable(&self, name: &str) -> Option<String> {
-        let environment = self.container.into_iter().flat_map(|c| c.env.iter().flatten());
-        let said = environment.filter(|variable| variable.name == name).next_back()?;
+        let mut environment = self.container.into_iter().flat_map(|c| c.env.iter().flatten());
+        let said = environment.rfind(|variable| variable.name == name)?;
         said.value.clone().filter(|value| !value.is_empty())
     }
 
