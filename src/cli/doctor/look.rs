@@ -249,7 +249,7 @@ fn object(kind: &'static str, seen: Seen) -> Object {
     // Whoever wrote something else than status last may have changed it then.
     let changes = metadata.managed_fields.iter().flatten();
     let changes = changes.filter(|change| change.subresource.as_deref() != Some("status"));
-    let changed = changes.filter_map(|change| change.time.as_ref().map(|time| time.0)).max();
+    let last = changes.filter_map(|change| change.time.as_ref().map(|time| time.0)).max();
     let is_behind = metadata.generation > observed;
     let store: Option<StoreReference> = serde_json::from_value(part(&mut status, "store")).ok();
     Object {

@@ -216,7 +216,8 @@ impl Server {
                 self.realms().entry(realm.to_owned()).or_default().clone()
             };
             let came_at = Instant::now();
-            let attempt = async {
+            // In a box: it is large, and held in all that wait for a request.
+            let attempt = Box::pin(async {
                 // The place comes first: a token must not grow old while waiting for one. It is never closed.
                 let _place = self.places.acquire().await;
                 let token = self.tokens.get(&self.transport, came_at).await?;
@@ -224,7 +225,7 @@ impl Server {
                     Err(failure) if failure.is_away() || failure.is_slow() => Err(failure),
                     answer => Ok((token, answer)),
                 }
-            };
+            });
             let attempt = self.attempts.make_telling(attempt, |failure| {
                 if failure.is_slow() { None } else { Some(failure.is_away()) }
             });
@@ -303,7 +304,7 @@ impl Server {
             }
         });
         let answer = match answer {
-            Err(Failure::TimedOut(_, seconds)) if is_slow || self.answers().await => {
+            Err(Failure::TimedOut(_, seconds)) if is_slow || Box::pin(self.answers()).await => {
                 return Err(Failure::Slow(what, seconds));
             }
             answer => answer?,

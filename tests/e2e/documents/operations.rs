@@ -52,7 +52,7 @@ impl Site {
         reader.sets("CLAIM", node.claim("keyreeve").to_str().unwrap());
         reader.sets("KEYSTORES", RELEASE);
         let team = cluster.space_in("team-a").await;
-        Self { node, team, keystores: RELEASE.into(), cluster: cluster }
+        Self { node, team, keystores: RELEASE.into(), cluster }
     }
 
     /// A server with a database for the operator, of which the reader knows from now on.
@@ -209,7 +209,7 @@ const NEWER: &str = "SET ROLE keyreeve; CREATE TABLE newer (LIKE tenants); \
 const HASHES: &str = "SELECT hash FROM v1_credentials ORDER BY username";
 
 #[tokio::test]
-async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_thecluster_and_in_others() {
+async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_the_cluster_and_in_others() {
     let folder = TempDir::new().unwrap();
     let mut reader = Reader::new(folder.path());
     let site = Site::new(&mut reader, folder.path()).await;
@@ -263,7 +263,7 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_thecluster_and_in
     drop(site);
 
     // Another one, by Helm 4, where Secrets and resources are all that is left.
-    reader.has_helm_4(&[]);
+    reader.has_helm_4();
     let site = Site::new(&mut reader, folder.path()).await;
     reader.follows(
         PAGE,
@@ -286,13 +286,7 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_thecluster_and_in
     // From there to PostgreSQL.
     let postgres = site.postgres(&mut reader).await;
     reader.follows(PAGE, &["credentials"]);
-    reader.follows("docs/stores.md", &["move-from"]);
-    let conflict = reader.is_refused("docs/stores.md", "move-to");
-    assert!(conflict.contains(r#"conflict with "kubectl""#), "{conflict}");
-    assert!(conflict.contains(".spec.replicas"), "{conflict}");
-    reader.has_helm_4(&["--force-conflicts"]);
-    reader.follows("docs/stores.md", &["move-to", "moved"]);
-    reader.has_helm_4(&[]);
+    reader.follows("docs/stores.md", &["move-from", "move-to", "moved"]);
     site.looked_at().await;
     assert_eq!(site.facts().await, before);
     assert_eq!(postgres.texts(IDS).await, ids);
@@ -307,7 +301,7 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_thecluster_and_in
 }
 
 #[tokio::test]
-async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_thecluster_and_in_another() {
+async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_the_cluster_and_in_another() {
     let folder = TempDir::new().unwrap();
     let mut reader = Reader::new(folder.path());
     let mut site = Site::new(&mut reader, folder.path()).await;

@@ -60,14 +60,10 @@ impl Reader {
         self.environment.push((name.into(), value.into()));
     }
 
-    /// Has Helm 4 from now on, and gives each upgrade these flags more, as documents say of it.
-    pub fn has_helm_4(&self, flags: &[&str]) {
+    /// Has Helm 4 from now on.
+    pub fn has_helm_4(&self) {
         let file = self.folder.join("bin/helm");
-        let flags = flags.join(" ");
-        let helm = format!(
-            "#!/usr/bin/env bash\n[ \"$1\" = upgrade ] && set -- \"$@\" {flags}\nexec helm4 \"$@\"\n"
-        );
-        fs::write(&file, helm).unwrap();
+        fs::write(&file, "#!/usr/bin/env bash\nexec helm4 \"$@\"\n").unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
