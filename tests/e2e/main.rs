@@ -48,6 +48,7 @@ mod postgres;
 mod process;
 mod profile;
 mod quota;
+mod retained;
 mod rights;
 mod rights_asked;
 mod role;

@@ -28,10 +28,18 @@ fn names() -> Vec<String> {
     (0..USERS).map(name).collect()
 }
 
-async fn make_users(space: &Space, numbers: Range<usize>) {
+/// Those of the tenant of this place among so many.
+fn names_of(place: usize, tenants: usize) -> Vec<String> {
+    (place..USERS).step_by(tenants).map(name).collect()
+}
+
+/// The tenants have turns.
+async fn make_users(space: &Space, tenants: &[&str], numbers: Range<usize>) {
     let creations = numbers.map(async |number| {
-        let spec = json!({"email": format!("{}@acme.example", name(number))});
-        space.in_acme::<User>(&name(number), spec).await;
+        let tenant = tenants[number % tenants.len()];
+        let email = format!("{}@acme.example", name(number));
+        let spec = json!({"tenantRef": {"name": tenant}, "email": email});
+        space.create::<User>(&name(number), spec).await;
     });
     stream::iter(creations).buffer_unordered(8).collect::<()>().await;
 }
@@ -42,14 +50,14 @@ async fn users(space: &Space) -> Vec<User> {
 
 /// Makes one half of the users, takes the store away as soon as the first of them is Ready, and makes the other
 /// half. Answers when the store went.
-async fn goes_away(space: &Space, go: impl AsyncFnOnce()) -> Instant {
+async fn goes_away(space: &Space, tenants: &[&str], go: impl AsyncFnOnce()) -> Instant {
     let away = async {
         eventually("a user is Ready", async || users(space).await.iter().any(User::is_ready)).await;
         go().await;
         Instant::now()
     };
-    let ((), gone) = futures::join!(make_users(space, 0..USERS / 2), away);
-    make_users(space, USERS / 2..USERS).await;
+    let ((), gone) = futures::join!(make_users(space, tenants, 0..USERS / 2), away);
+    make_users(space, tenants, USERS / 2..USERS).await;
     gone
 }
 
@@ -100,12 +108,19 @@ async fn thirty_users_outlive_a_postgresql_that_is_stopped_and_started() {
     for tenant in tenants {
         space.made_tenant(tenant, json!({})).await;
     }
-    let gone = goes_away(&space, async || postgres.stop()).await;
+    let gone = goes_away(&space, &tenants, async || postgres.stop()).await;
     tenants_say_so(&space, &tenants, gone).await;
     users_say_so(&space, gone).await;
     postgres.start_again();
     all_are_ready(&space, &tenants).await;
-    assert_eq!(postgres.texts("SELECT username FROM v1_users ORDER BY 1").await, names());
+    let there =
+        postgres.texts("SELECT tenant_id || '/' || username FROM v1_users ORDER BY 1").await;
+    let mut expected = Vec::new();
+    for (place, tenant) in tenants.iter().enumerate() {
+        let names = names_of(place, tenants.len());
+        expected.extend(names.iter().map(|name| format!("{tenant}/{name}")));
+    }
+    assert_eq!(there, expected);
 }
 
 /// Requests get stuck, and Keycloak does late what the operator has given up: by then it has tried again.
@@ -114,18 +129,26 @@ async fn thirty_users_outlive_a_keycloak_that_is_stopped_and_goes_on() {
     let space = Space::new("load-kc").await;
     let gate = Gate::to(&keycloak::server()).await;
     let _operator = keycloak::operator_at(&space, &gate.address);
-    space.create::<Tenant>("acme", json!({"tenantId": space.namespace})).await;
-    space.ready("acme").await;
-    let gone = goes_away(&space, async || gate.close()).await;
-    tenants_say_so(&space, &["acme"], gone).await;
+    let tenants = ["acme", "second"];
+    let realms = tenants.map(|tenant| Hand::of(&format!("{}-{tenant}", space.namespace)));
+    for (tenant, hand) in tenants.iter().zip(&realms) {
+        space.create::<Tenant>(tenant, json!({"tenantId": hand.realm})).await;
+    }
+    for tenant in tenants {
+        space.ready(tenant).await;
+    }
+    let gone = goes_away(&space, &tenants, async || gate.close()).await;
+    tenants_say_so(&space, &tenants, gone).await;
     users_say_so(&space, gone).await;
     gate.open();
-    all_are_ready(&space, &["acme"]).await;
-    let there = Hand::of(&space.namespace).here("GET", "/users?max=100", None);
-    let there = there.as_array().unwrap().iter();
-    let mut there: Vec<&str> = there.map(|user| user["username"].as_str().unwrap()).collect();
-    there.sort_unstable();
-    assert_eq!(there, names());
+    all_are_ready(&space, &tenants).await;
+    for (place, hand) in realms.iter().enumerate() {
+        let there = hand.here("GET", "/users?max=100", None);
+        let there = there.as_array().unwrap().iter();
+        let mut there: Vec<&str> = there.map(|user| user["username"].as_str().unwrap()).collect();
+        there.sort_unstable();
+        assert_eq!(there, names_of(place, tenants.len()));
+    }
 }
 
 /// Readers of a SQLite file are never locked out: what is as declared stays Ready, and what is to be written says why
@@ -133,7 +156,7 @@ async fn thirty_users_outlive_a_keycloak_that_is_stopped_and_goes_on() {
 #[tokio::test]
 async fn thirty_users_outlive_a_sqlite_file_that_another_process_locks() {
     let (space, _operator, mut other) = Space::with_acme("load-lite", json!({})).await;
-    let gone = goes_away(&space, async || {
+    let gone = goes_away(&space, &["acme"], async || {
         other.execute("BEGIN IMMEDIATE").await;
     })
     .await;

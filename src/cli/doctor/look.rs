@@ -261,7 +261,7 @@ fn object(kind: &'static str, seen: Seen) -> Object {
         ),
         // What another hand broke says nothing.
         conditions: serde_json::from_value(part(&mut status, "conditions")).unwrap_or_default(),
-        changed: changed.filter(|_| is_behind),
+        changed: last.filter(|_| is_behind),
         created: metadata.creation_timestamp.map(|time| time.0),
         deleted: metadata.deletion_timestamp.map(|time| time.0),
         store: store.map(|store| store.kind),

@@ -17,7 +17,8 @@ pub struct Person {
 }
 
 /// The forms by their ids, and what they are here.
-const FORMS: [(&str, &str); 3] = [
+const FORMS: [(&str, &str); 4] = [
+    ("kc-deleteaccount-form", "goodbye"),
     ("kc-form-login", "login"),
     ("kc-passwd-update-form", "another password"),
     ("kc-update-profile-form", "profile"),
@@ -26,10 +27,19 @@ const FORMS: [(&str, &str); 3] = [
 impl Person {
     /// Logs in to a realm. The forms that were shown until Keycloak sent the browser back to the client.
     pub fn logs_in(&self, realm: &str) -> Vec<&'static str> {
+        self.goes_to(realm, "")
+    }
+
+    /// Logs in to a realm to delete the own account: the same, or until there is nothing more to fill in.
+    pub fn deletes_the_account(&self, realm: &str) -> Vec<&'static str> {
+        self.goes_to(realm, "&kc_action=delete_account")
+    }
+
+    fn goes_to(&self, realm: &str, more: &str) -> Vec<&'static str> {
         let jar = TempDir::new().unwrap();
         let place = format!("/realms/{realm}/protocol/openid-connect/auth");
         let query =
-            format!("client_id={CLIENT}&redirect_uri={BACK}&response_type=code&scope=openid");
+            format!("client_id={CLIENT}&redirect_uri={BACK}&response_type=code&scope=openid{more}");
         let first = format!("{}{place}?{query}", setting("KEYREEVE_TEST_KEYCLOAK"));
         let (mut url, mut fields, mut shown) = (first, Vec::new(), Vec::new());
         // A few forms, and a redirect after each.
@@ -44,12 +54,17 @@ impl Person {
                 url = redirect;
                 continue;
             }
+            if shown.last() == Some(&"goodbye") {
+                assert!(page.contains("deleted"), "{page}");
+                return shown;
+            }
             let (form, action) = form(&page).unwrap_or_else(|| panic!("{shown:?}, then\n{page}"));
             assert_ne!(shown.last(), Some(&form), "it was not taken:\n{page}");
             shown.push(form);
             url = action;
             fields = match form {
                 "login" => vec![("username", self.username), ("password", self.password)],
+                "goodbye" => vec![("confirmed", "")],
                 "profile" => {
                     vec![("email", ""), ("firstName", "Bob"), ("lastName", self.last_name)]
                 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
 use crate::support::setting;
@@ -83,8 +84,14 @@ impl Hand {
 
     /// The access token of a login; none if it is refused.
     pub fn login(&self, username: &str, password: &str) -> Option<String> {
+        self.login_asking(username, password, "openid")
+    }
+
+    /// The same with these scopes.
+    pub fn login_asking(&self, username: &str, password: &str, scopes: &str) -> Option<String> {
         let form = format!(
-            "grant_type=password&client_id={CLIENT}&scope=openid&username={username}&password={}",
+            "grant_type=password&client_id={CLIENT}&scope={}&username={username}&password={}",
+            scopes.replace(' ', "+"),
             password.replace(' ', "+")
         );
         let place = format!("/realms/{}/protocol/openid-connect/token", self.realm);
@@ -98,14 +105,33 @@ impl Hand {
         send("GET", &place, Some(token), None).0 == 200
     }
 
-    /// The kids of the keys that verify signatures, as everybody gets them, sorted.
-    pub fn kids(&self) -> Vec<String> {
+    /// The keys that verify signatures, as everybody gets them.
+    fn keys(&self) -> Vec<Value> {
         let place = format!("/realms/{}/protocol/openid-connect/certs", self.realm);
         let (_, jwks) = send("GET", &place, None, None);
         let keys = jwks["keys"].as_array().unwrap().iter().filter(|key| key["use"] == "sig");
-        let mut kids: Vec<_> = keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
+        keys.cloned().collect()
+    }
+
+    /// The kids of those keys, sorted.
+    pub fn kids(&self) -> Vec<String> {
+        let keys = self.keys();
+        let mut kids: Vec<_> =
+            keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
         kids.sort();
         kids
+    }
+
+    /// Whether somebody who has nothing but those keys takes a token for one of the realm's, which they sign by RS256.
+    pub fn verifies(&self, token: &str) -> bool {
+        let kid = part(token, 0)["kid"].clone();
+        let keys = self.keys();
+        let Some(key) = keys.iter().find(|key| key["kid"] == kid) else { return false };
+        let number = |name: &str| key[name].as_str().unwrap();
+        let key = DecodingKey::from_rsa_components(number("n"), number("e")).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.validate_aud = false;
+        jsonwebtoken::decode::<Value>(token, &key, &validation).is_ok()
     }
 }
 

@@ -4,6 +4,7 @@ mod adoption;
 mod browser;
 mod hand;
 mod login;
+mod settings;
 
 use crate::support::{Operator, Space, setting};
 

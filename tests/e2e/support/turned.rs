@@ -6,11 +6,12 @@ use std::{
 };
 
 use futures::FutureExt;
+use globset::{Glob, GlobSet};
 use jiff::{SignedDuration, Timestamp};
 use keyreeve::{
     admission,
     controller::{self, Clock, Options},
-    store,
+    store::{self, Store},
     telemetry::{Health, Metrics},
 };
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -67,16 +68,28 @@ impl Turned {
         kubeconfig: &Path,
         webhook: Option<admission::Options>,
     ) -> Self {
+        let url = format!("sqlite:{}", space.store_file().display()).parse().unwrap();
+        let store = store::open(&url, &store::Credentials::default()).await.unwrap();
+        Self::run(space, clock, kubeconfig, webhook, store).await
+    }
+
+    /// Starts it on another store.
+    pub async fn start_on(space: &Space, clock: &TurnedClock, store: Arc<dyn Store>) -> Self {
+        Self::run(space, clock, &space.operator_kubeconfig, None, store).await
+    }
+
+    async fn run(
+        space: &Space,
+        clock: &TurnedClock,
+        kubeconfig: &Path,
+        webhook: Option<admission::Options>,
+        store: Arc<dyn Store>,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let operator = tokio::spawn(controller::run(
             // As the operator: with the token of the chart's ServiceAccount.
             client(kubeconfig).await,
-            store::open(
-                &format!("sqlite:{}", space.store_file().display()).parse().unwrap(),
-                &store::Credentials::default(),
-            )
-            .await
-            .unwrap(),
+            store,
             Options {
                 owner: "clock-test/keyreeve-system".into(),
                 watch_namespaces: vec![space.namespace.clone()],
@@ -85,7 +98,7 @@ impl Turned {
                 secrets_namespaces: Vec::new(),
                 default_profile: None,
                 take_over_from: Vec::new(),
-                adoptable: globset::GlobSet::empty(),
+                adoptable: GlobSet::new([Glob::new("*-live").unwrap()]).unwrap(),
                 resync: std::time::Duration::from_secs(600),
                 max_concurrent_reconciles: 4,
                 webhook,
