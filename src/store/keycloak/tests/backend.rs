@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     disturbance::{Disturbance, SUFFERS},
     hand::{Hand, options, variable},
-    renamed::Renamed,
+    renamed::{Memory, Renamed},
 };
 use crate::store::{
     Key, Kind, RoleName, Store,
@@ -39,13 +39,15 @@ impl Backend for Keycloak {
         let options = options(&variable(""), "_CLIENT_ID", "_SECRET_FILE");
         let store = Arc::new(KeycloakStore::open(&options).await.unwrap());
         let hand = Arc::new(Hand::new());
-        let renamed = Arc::new(Renamed::new(store, hand.clone(), prefix()));
+        let renamed = Arc::new(Renamed::new(store, hand.clone(), prefix(), Memory::default()));
         Self { renamed, hand, disturbance: None }
     }
 
     async fn start_to_disturb() -> Self {
         let (hand, prefix) = (Arc::new(Hand::new()), prefix());
-        let rename = |store| Renamed::new(Arc::new(store), hand.clone(), prefix.clone());
+        let memory = Memory::default();
+        let rename =
+            |store| Renamed::new(Arc::new(store), hand.clone(), prefix.clone(), memory.clone());
         let (disturbance, renamed) = Disturbance::start(rename).await;
         Self { renamed, hand: hand.clone(), disturbance: Some(disturbance) }
     }

@@ -9,11 +9,16 @@ use std::{
 };
 
 use futures::{FutureExt as _, future::join_all};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
     sync::Barrier,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer},
 };
 
 use super::hand::{credentials, variable};
@@ -120,17 +125,18 @@ async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
 #[tokio::test]
 async fn no_more_requests_are_under_way_than_may_be() {
     let (listener, options) = listening().await;
-    let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let counted = (under_way, most.clone());
+    let [under_way, most, tokens] = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+    let counted = (under_way, most.clone(), tokens.clone());
     // Each is answered once three are there.
     let three = Arc::new(Barrier::new(3));
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let ((under_way, most), three) = (counted.clone(), three.clone());
+            let ((under_way, most, tokens), three) = (counted.clone(), three.clone());
             tokio::spawn(async move {
                 let mut request = vec![0; 65536];
                 let read = stream.read(&mut request).await.unwrap_or_default();
                 let answer = if request[..read].starts_with(b"POST") {
+                    tokens.fetch_add(1, SeqCst);
                     a_token()
                 } else {
                     most.fetch_max(under_way.fetch_add(1, SeqCst) + 1, SeqCst);
@@ -143,11 +149,13 @@ async fn no_more_requests_are_under_way_than_may_be() {
         }
     });
     let store = KeycloakStore::open(&Options { concurrency: 3, ..options }).await.unwrap();
+    // All find that there is no token, and one asks for it.
+    store.server.forget(&store.server.token().await).await;
     let keys: Vec<_> = (0..9).map(|n| Key::Tenant { tenant: format!("t{n}") }).collect();
     for observed in join_all(keys.iter().map(|key| store.observe(key))).await {
         assert_eq!(observed.unwrap(), None);
     }
-    assert_eq!(most.load(SeqCst), 3);
+    assert_eq!((most.load(SeqCst), tokens.load(SeqCst)), (3, 2));
 }
 
 #[tokio::test]
@@ -198,6 +206,59 @@ async fn nobody_is_let_in_with_a_wrong_secret() {
     let far = Options { address: Address::parse("http://id.example").unwrap(), ..options };
     let said = KeycloakStore::open(&far).await.err().unwrap().to_string();
     assert!(said.contains("keycloak+https://"), "{said}");
+}
+
+/// A server with a certificate for `name`; and the file with the CA that signed it.
+async fn over_tls(name: &str) -> (Options, tempfile::NamedTempFile) {
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&key, &ca).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), ca.pem()).unwrap();
+
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        )
+        .unwrap();
+    let (listener, options) = listening().await;
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut vec![0; 65536]).await;
+            let _ = stream.write_all(a_token().as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    let address = Address { is_secure: true, ..options.address };
+    (Options { address, ..options }, file)
+}
+
+#[tokio::test]
+async fn a_server_is_known_by_its_certificate() {
+    let (options, ca) = over_tls("127.0.0.1").await;
+    let with = |options: &Options, ca: &tempfile::NamedTempFile| Options {
+        ca_file: Some(ca.path().into()),
+        ..options.clone()
+    };
+    KeycloakStore::open(&with(&options, &ca)).await.unwrap();
+    let (other, other_ca) = over_tls("id.example").await;
+    for (stranger, says) in [
+        (with(&options, &other_ca), "UnknownIssuer"),
+        (options, "UnknownIssuer"),
+        (with(&other, &other_ca), "not valid for name"),
+    ] {
+        let said = KeycloakStore::open(&stranger).await.err().unwrap().to_string();
+        assert!(said.contains(says), "{said}");
+    }
 }
 
 #[tokio::test]

@@ -31,10 +31,16 @@ pub(super) struct Renamed {
     pub store: Arc<KeycloakStore>,
     pub hand: Arc<Hand>,
     pub prefix: String,
+    memory: Memory,
+}
+
+/// What is known of the other names; stores of one case share it.
+#[derive(Clone, Default)]
+pub(super) struct Memory {
     /// The suite's ids of users, by those in Keycloak.
-    ids: Mutex<HashMap<String, String>>,
+    ids: Arc<Mutex<HashMap<String, String>>>,
     /// What was observed, as the suite sees it and as it is.
-    observed: Mutex<Vec<(Record, Record)>>,
+    observed: Arc<Mutex<Vec<(Record, Record)>>>,
 }
 
 /// A key for all tenants of all cases.
@@ -54,8 +60,13 @@ pub(super) fn signing_key() -> SigningKey {
 }
 
 impl Renamed {
-    pub(super) fn new(store: Arc<KeycloakStore>, hand: Arc<Hand>, prefix: String) -> Self {
-        Self { store, hand, prefix, ids: Mutex::default(), observed: Mutex::default() }
+    pub(super) fn new(
+        store: Arc<KeycloakStore>,
+        hand: Arc<Hand>,
+        prefix: String,
+        memory: Memory,
+    ) -> Self {
+        Self { store, hand, prefix, memory }
     }
 
     pub(super) fn tenant(&self, tenant: &str) -> String {
@@ -112,7 +123,7 @@ impl Renamed {
     /// What is expected, as it is.
     fn expected(&self, expected: &Expected) -> Expected {
         let Expected::Observed(before) = expected else { return expected.clone() };
-        let observed = self.observed.lock().unwrap();
+        let observed = self.memory.observed.lock().unwrap();
         let real = observed.iter().rev().find(|(seen, _)| seen == &**before);
         Expected::Observed(real.map_or_else(|| before.clone(), |(_, real)| Box::new(real.clone())))
     }
@@ -125,7 +136,7 @@ impl Renamed {
             State::Role(state) => own(&mut state.tenant_id),
             State::User(state) => {
                 own(&mut state.tenant_id);
-                if let Some(id) = self.ids.lock().unwrap().get(&state.id) {
+                if let Some(id) = self.memory.ids.lock().unwrap().get(&state.id) {
                     state.id.clone_from(id);
                 }
             }
@@ -149,7 +160,7 @@ impl Store for Renamed {
         let record = self.store.observe(&self.key(key)).await.map_err(|error| self.error(error))?;
         Ok(record.map(|real| {
             let seen = self.record(real.clone());
-            self.observed.lock().unwrap().push((seen.clone(), real));
+            self.memory.observed.lock().unwrap().push((seen.clone(), real));
             seen
         }))
     }
@@ -168,7 +179,7 @@ impl Store for Renamed {
         let applied = unless_broken!(self.store.apply(&real, &expected), Error::Broken(_));
         let applied = applied.map_err(|error| self.error(error))?;
         if let State::User(user) = &desired.state {
-            self.ids.lock().unwrap().insert(id, user.id.clone());
+            self.memory.ids.lock().unwrap().insert(id, user.id.clone());
         }
         Ok(applied)
     }

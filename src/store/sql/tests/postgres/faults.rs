@@ -54,7 +54,9 @@ async fn converged(store: &SqlStore, state: &State) {
         };
         match applied.await {
             Ok(Applied::Unchanged) => return,
-            Ok(_) | Err(Error::Unavailable(_) | Error::Raced) => tokio::task::yield_now().await,
+            Ok(_) | Err(Error::Unavailable(_) | Error::Raced) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
             Err(error) => panic!("{key:?}: {error}"),
         }
     }
@@ -205,7 +207,8 @@ async fn a_deadlock_with_another_hand() {
         sqlx::raw_sql("SELECT FROM tenants FOR UPDATE; COMMIT").execute(&mut hand).await.unwrap();
     };
     let (result, ()) = tokio::join!(writing, hand);
-    assert!(matches!(result, Err(Error::Raced)), "{result:?}");
+    // It is ended as a deadlock after 1 s, or on a busy machine has waited long enough after 2 s.
+    assert!(matches!(result, Err(Error::Raced | Error::Unavailable(_))), "{result:?}");
     converged(&backend.store, &changed).await;
 }
 

@@ -21,7 +21,7 @@ async fn an_identity_provider_needs_no_more_than_the_documentation_grants() {
     let idp = format!("{name}_idp");
     backend.sql(&format!("CREATE ROLE {idp} LOGIN PASSWORD '{PASSWORD}'"), &[]).await;
     let mut owner = database.connection().await;
-    let grants = DOCUMENTATION.lines().filter_map(|line| line.strip_prefix("    GRANT "));
+    let grants = DOCUMENTATION.lines().filter_map(|line| line.strip_prefix("GRANT "));
     let grants: Vec<_> = grants.collect();
     assert!(grants.len() > 3, "{grants:?}");
     for grant in grants {
