@@ -101,13 +101,13 @@ impl Operator {
         let election = Election::new(clients.asking, &place, identity, metrics.clone());
         let end = election
             .run(stop.clone(), async |term| {
-                let given_up = async {
+                let over = async || {
                     tokio::select! {
                         () = term.ended() => {}
                         () = stop.clone() => {}
                     }
                 };
-                let opened = opening::open(&standby, store_kind, &term, &open, given_up).await;
+                let opened = opening::open(&standby, store_kind, &term, &open, over()).await;
                 let store = match opened {
                     None => return Ok(()),
                     Some(Ok(store)) => store,
@@ -124,10 +124,7 @@ impl Operator {
                 if lost.now_or_never().is_some() {
                     metrics.store.is_up(store_kind, false);
                     // It keeps the lease as long as it can: the next replica would only take the store back.
-                    tokio::select! {
-                        () = term.ended() => {}
-                        () = stop.clone() => {}
-                    }
+                    over().await;
                     health.set_store_lost(false);
                     metrics.store.is_left(store_kind);
                 }

@@ -82,17 +82,14 @@ impl Failure {
         matches!(self, Self::Slow(..))
     }
 
-    /// How long to wait at least, if the same request may be sent again at once.
-    pub(super) fn again(&self, method: &Method) -> Option<Duration> {
+    /// Whether the same request may be sent again, once it is not asked to wait any more.
+    pub(super) fn may_be_tried_again(&self, method: &Method) -> bool {
         match self {
             // It says that it has not done it.
-            Self::Busy(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, wait) => {
-                Some(wait.unwrap_or_default())
-            }
-            Self::Busy(_, wait) if *method == Method::GET => Some(wait.unwrap_or_default()),
+            Self::Busy(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE, _) => true,
             // A write may have been done.
-            Self::Away(..) | Self::Broken(..) if *method == Method::GET => Some(Duration::ZERO),
-            _ => None,
+            Self::Busy(..) | Self::Away(..) | Self::Broken(..) => *method == Method::GET,
+            _ => false,
         }
     }
 }
@@ -152,16 +149,16 @@ mod tests {
     #[test]
     fn a_write_is_sent_again_only_where_it_was_not_done() {
         let away = Failure::Away("x".into(), "reset".into());
-        assert_eq!(away.again(&Method::GET), Some(Duration::ZERO));
-        assert_eq!(away.again(&Method::POST), None);
+        assert!(away.may_be_tried_again(&Method::GET));
+        assert!(!away.may_be_tried_again(&Method::POST));
         let busy = Failure::Busy(StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(3)));
-        assert_eq!(busy.again(&Method::POST), Some(Duration::from_secs(3)));
+        assert!(busy.may_be_tried_again(&Method::POST));
         let between = Failure::Busy(StatusCode::BAD_GATEWAY, None);
-        assert_eq!(between.again(&Method::GET), Some(Duration::ZERO));
-        assert_eq!(between.again(&Method::PUT), None, "what stands in between does not know");
+        assert!(between.may_be_tried_again(&Method::GET));
+        assert!(!between.may_be_tried_again(&Method::PUT), "what stands in between does not know");
         let broken = Failure::Broken("x".into(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(broken.again(&Method::GET), Some(Duration::ZERO));
-        assert_eq!(broken.again(&Method::PUT), None, "`broken` counts those");
-        assert_eq!(Failure::NotFound("x".into()).again(&Method::GET), None);
+        assert!(broken.may_be_tried_again(&Method::GET));
+        assert!(!broken.may_be_tried_again(&Method::PUT), "`broken` counts those");
+        assert!(!Failure::NotFound("x".into()).may_be_tried_again(&Method::GET));
     }
 }

@@ -251,13 +251,11 @@ impl Server {
             if let Failure::Busy(status, Some(wait)) = failure {
                 self.retry_after.asked(status, wait, Instant::now());
             }
-            let (Some(least), Some(pause)) = (failure.again(&method), pauses.next()) else {
-                return Err(failure);
-            };
-            let pause = pause.max(least);
-            if began.elapsed().saturating_add(pause) > LONGEST_WAIT {
-                return Err(failure);
-            }
+            let pause = pauses.next().filter(|pause| {
+                failure.may_be_tried_again(&method)
+                    && began.elapsed().saturating_add(*pause) <= LONGEST_WAIT
+            });
+            let Some(pause) = pause else { return Err(failure) };
             tokio::time::sleep(pause).await;
         }
     }

@@ -220,7 +220,9 @@ mod tests {
         assert_eq!(of(401, long), Some(Failure::Unauthorized("d".repeat(200))));
         for status in [429, 503] {
             let busy = of(status, json!({})).unwrap();
-            assert_eq!(busy.again(&Method::POST), Some(Duration::from_secs(3)));
+            let wait = Some(Duration::from_secs(3));
+            assert!(matches!(&busy, Failure::Busy(_, asked) if *asked == wait), "{busy:?}");
+            assert!(busy.may_be_tried_again(&Method::POST));
         }
     }
 }
