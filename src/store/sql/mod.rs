@@ -5,13 +5,14 @@
 //!
 //! From the state to the database: one file a kind with its `table`, `row` with its `cell`s, and
 //! `relations` between rows. A `change` writes a row and what is beside it: `passwords`; `emails`
-//! and `limits` may hold it back. `writes` collects changes of many callers into few transactions.
+//! and `limits` may hold it back. A `deletion` takes a row with all that is in it. `writes` collects both of many callers into few transactions.
 //! A transaction is a [`tx::Tx`], whichever database it is on; the `engine` begins it, which is
 //! `sqlite` or `postgres`. Both have the schema of `migrations`.
 
 mod cell;
 mod census;
 mod change;
+mod deletion;
 mod emails;
 mod engine;
 mod explained;
@@ -41,6 +42,7 @@ use zeroize::Zeroizing;
 pub use self::postgres::{Address, AddressError};
 use self::{
     change::Change,
+    deletion::Deletion,
     engine::Engine,
     row::Row,
     tx::Tx,
@@ -137,9 +139,13 @@ impl Store for SqlStore {
     }
 
     async fn delete(&self, key: &Key, mark: &Mark) -> Result<Deleted, Error> {
-        match self.writes.make(&self.engine, Write::Delete(key.clone(), mark.clone())).await? {
-            Written::Deleted(deleted) => Ok(deleted),
-            Written::Applied(_) => Err(Error::Raced),
+        loop {
+            let write = Write::Delete(key.clone(), mark.clone());
+            match self.writes.make(&self.engine, write).await? {
+                Written::Deleted(Deletion::Begun) => {}
+                Written::Deleted(Deletion::Done(deleted)) => return Ok(deleted),
+                Written::Applied(_) => return Err(Error::Raced),
+            }
         }
     }
 

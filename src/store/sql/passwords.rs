@@ -83,7 +83,8 @@ pub(super) async fn set(tx: &mut Tx<'_>, key: &Key, password: &NewPassword) -> R
         password.hash.as_str().into(),
         created_at.as_str().into(),
     ];
-    tx.execute(sql, &values).await
+    tx.execute(sql, &values).await?;
+    Ok(())
 }
 
 /// The current password, then the former ones, youngest first.

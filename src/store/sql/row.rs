@@ -218,7 +218,8 @@ impl Row {
             (&self.digest).into(),
             (&now).into(),
         ]);
-        tx.execute(sql, &values).await
+        tx.execute(sql, &values).await?;
+        Ok(())
     }
 }
 

@@ -125,22 +125,22 @@ impl<'c> Tx<'c> {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
-    /// Runs a statement.
+    /// Runs a statement, and answers how many rows it wrote.
     pub(super) async fn execute(
         &mut self,
         sql: impl Into<String>,
         values: &[Value<'_>],
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let sql = sql.into();
-        match &mut self.inner {
+        Ok(match &mut self.inner {
             Inner::Sqlite(tx) => {
-                query!(sql, values).execute(&mut **tx).await.map_err(sqlite::error)?;
+                let done = query!(sql, values).execute(&mut **tx).await;
+                done.map_err(sqlite::error)?.rows_affected()
             }
             Inner::Postgres(tx) => {
-                answered(query!(sql, values).execute(&mut **tx)).await?;
+                answered(query!(sql, values).execute(&mut **tx)).await?.rows_affected()
             }
-        }
-        Ok(())
+        })
     }
 
     /// What a query ends in, so that the rows that it reads stay as they are until the transaction

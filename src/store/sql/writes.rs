@@ -17,10 +17,9 @@ use tokio::sync::{Mutex as Turn, oneshot};
 
 use super::{
     change::Change,
+    deletion::{self, Deletion},
     engine::Engine,
-    row::{self, Row},
-    table::{self, Table},
-    tx::{Tx, Value},
+    tx::Tx,
 };
 use crate::{
     policy::Class,
@@ -42,7 +41,7 @@ pub(super) enum Write {
 #[derive(Debug)]
 pub(super) enum Written {
     Applied(Applied),
-    Deleted(Deleted),
+    Deleted(Deletion),
 }
 
 /// A write that waits, and where its answer goes.
@@ -211,7 +210,7 @@ impl Write {
                 change.make(tx, &found).await?;
                 Ok(Written::Applied(found.applied()))
             }
-            Self::Delete(key, mark) => Ok(Written::Deleted(delete(tx, key, mark).await?)),
+            Self::Delete(key, mark) => Ok(Written::Deleted(deletion::delete(tx, key, mark).await?)),
         }
     }
 }
@@ -222,23 +221,7 @@ impl Written {
         !matches!(
             self,
             Self::Applied(Applied::Unchanged)
-                | Self::Deleted(Deleted::NotThere | Deleted::NotOurs(_))
+                | Self::Deleted(Deletion::Done(Deleted::NotThere | Deleted::NotOurs(_)))
         )
     }
-}
-
-async fn delete(tx: &mut Tx<'_>, key: &Key, mark: &Mark) -> Result<Deleted, Error> {
-    tx.lock(key.tenant()).await?;
-    match Row::read(tx, key).await? {
-        None => return Ok(Deleted::NotThere),
-        Some(row) if row.mark.as_ref() != Some(mark) => return Ok(Deleted::NotOurs(row.mark)),
-        Some(_) => {}
-    }
-    // Foreign keys take with it what is in it, and a role from its holders.
-    let table = Table::of(key.kind());
-    let sql = format!("DELETE FROM {} WHERE {}", table.name, row::conditions(table.key, 1));
-    let values = table::key_values(key);
-    let values: Vec<Value<'_>> = values.iter().map(Value::from).collect();
-    tx.execute(sql, &values).await?;
-    Ok(Deleted::Removed)
 }

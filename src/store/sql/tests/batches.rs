@@ -5,11 +5,22 @@ use futures::future::join_all;
 use super::{Hand, Sql, on_both};
 use crate::store::{
     Applied, Deleted, Desired, Error, Expected, Limits, State, Store,
-    conformance::samples::{self, desired, wide},
-    sql::writes::{Write, Writes, Written},
+    conformance::{
+        Backend as _,
+        samples::{self, desired, wide},
+    },
+    sql::{
+        deletion::{Deletion, USERS},
+        writes::{Write, Writes, Written},
+    },
 };
 
-on_both!(one_that_fails_fails_alone, more_than_one_batch, who_gave_up_is_not_written);
+on_both!(
+    one_that_fails_fails_alone,
+    more_than_one_batch,
+    who_gave_up_is_not_written,
+    a_large_tenant_goes_in_parts
+);
 
 fn apply(state: State) -> Write {
     Write::Apply(Box::new(desired(state)), Expected::Absent)
@@ -45,8 +56,9 @@ async fn one_that_fails_fails_alone<H: Hand>(backend: Sql<H>) {
         .into_iter()
         .map(|result| match result {
             Ok(Written::Applied(applied)) => format!("{applied:?}"),
-            Ok(Written::Deleted(Deleted::NotOurs(_))) => "NotOurs".into(),
-            Ok(Written::Deleted(deleted)) => format!("{deleted:?}"),
+            Ok(Written::Deleted(Deletion::Done(Deleted::NotOurs(_)))) => "NotOurs".into(),
+            Ok(Written::Deleted(Deletion::Done(deleted))) => format!("{deleted:?}"),
+            Ok(Written::Deleted(Deletion::Begun)) => "Begun".into(),
             Err(error) => error.to_string(),
         })
         .collect();
@@ -98,4 +110,35 @@ async fn who_gave_up_is_not_written<H: Hand>(backend: Sql<H>) {
     assert!(matches!(again, Ok(Applied::Created)), "{again:?}");
     let raced = queue.make(engine, apply(samples::tenant("one"))).await;
     assert!(matches!(raced, Err(Error::Raced)), "{raced:?}");
+}
+
+/// Others have their turn between two parts, and none of them comes near the time that a statement may take.
+async fn a_large_tenant_goes_in_parts<H: Hand>(backend: Sql<H>) {
+    for tenant in ["acme", "other"] {
+        let tenant = samples::tenant(tenant);
+        backend.store.apply(&desired(tenant.clone()), &Expected::Absent).await.unwrap();
+        let users = format!(
+            "WITH RECURSIVE numbers (n) AS \
+             (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2 * {USERS}) \
+             INSERT INTO users (tenant_id, username, id) SELECT $1, 'user-' || n, 'id-' || n FROM numbers"
+        );
+        backend.sql(&users, &[tenant.key().tenant()]).await;
+    }
+    let acme = samples::tenant("acme").key();
+    let part = || async {
+        let delete = Write::Delete(acme.clone(), samples::mark(&acme));
+        let queue = Writes::new(1, 50);
+        let Ok(Written::Deleted(deletion)) = queue.make(&backend.store.engine, delete).await else {
+            panic!("it was not deleted");
+        };
+        (deletion, backend.store.census("acme").await.unwrap().users)
+    };
+    assert_eq!(part().await, (Deletion::Begun, u64::from(USERS) + 1));
+    // Whoever takes the mark away meanwhile keeps the rest.
+    backend.unmark(&acme).await;
+    assert_eq!(part().await, (Deletion::Done(Deleted::NotOurs(None)), u64::from(USERS) + 1));
+    let other = samples::tenant("other").key();
+    let deleted = backend.store.delete(&other, &samples::mark(&other)).await.unwrap();
+    assert_eq!(deleted, Deleted::Removed);
+    assert_eq!(backend.store.observe(&other).await.unwrap(), None);
 }
