@@ -7,13 +7,12 @@ use super::{
     document::{self, Attributes, Carried},
     found::{self, Found, applied},
     limits,
-    native::{self, Fields, Native, read_text, write_text},
+    native::{self, Fields, Native, text},
     server::path,
 };
 use crate::store::{Applied, Desired, Error, Kind, NamespaceState, State};
 
-const NATIVES: &[Native] =
-    &[Native { path: "description", fields: &["description"], write: write_text, read: read_text }];
+const NATIVES: &[Native] = &[text("description", &["description"])];
 
 /// What a client's attribute holds at most.
 const LONGEST: usize = 200_000;

@@ -13,6 +13,9 @@ use crate::api::paths::{insert, look_up};
 /// Fields of an object in Keycloak by name, all on one level.
 pub(super) type Fields = Map<String, Value>;
 
+/// What Keycloak takes of fields, beside the rest of a document.
+type Bound = fn(Vec<Value>, &Map<String, Value>) -> Vec<Value>;
+
 /// One part of a state.
 pub(super) struct Native {
     /// Where it stands in the document.
@@ -23,6 +26,28 @@ pub(super) struct Native {
     pub write: fn(&Value, &Map<String, Value>) -> Option<Vec<Value>>,
     /// The value that the fields say.
     pub read: fn(&[Value]) -> Value,
+    /// What Keycloak takes of the fields, if that may be less than is wanted.
+    pub bound: Option<Bound>,
+}
+
+/// A part that is written and read in a way of its own.
+pub(super) const fn native(
+    path: &'static str,
+    fields: &'static [&'static str],
+    write: fn(&Value, &Map<String, Value>) -> Option<Vec<Value>>,
+    read: fn(&[Value]) -> Value,
+) -> Native {
+    Native { path, fields, write, read, bound: None }
+}
+
+/// A text in one field.
+pub(super) const fn text(path: &'static str, fields: &'static [&'static str]) -> Native {
+    native(path, fields, write_text, read_text)
+}
+
+/// A flag in one field.
+pub(super) const fn flag(path: &'static str, fields: &'static [&'static str]) -> Native {
+    native(path, fields, write_flag, read_flag)
 }
 
 impl Native {
@@ -31,12 +56,14 @@ impl Native {
     }
 
     fn want(&self, value: &Value, document: &Map<String, Value>) -> Option<Vec<Value>> {
-        if let Value::Object(raw) = value
-            && let Some(raw) = self.fields.iter().map(|field| raw.get(*field).cloned()).collect()
-        {
-            return Some(raw);
-        }
-        (self.write)(value, document)
+        let raw = value
+            .as_object()
+            .and_then(|raw| self.fields.iter().map(|field| raw.get(*field).cloned()).collect());
+        let want = raw.or_else(|| (self.write)(value, document))?;
+        Some(match self.bound {
+            Some(bound) => bound(want, document),
+            None => want,
+        })
     }
 
     fn is_as_applied(&self, document: &Map<String, Value>, have: &[Value]) -> bool {
@@ -47,7 +74,7 @@ impl Native {
     /// The value that makes these fields.
     fn exactly(&self, document: &Map<String, Value>, have: &[Value]) -> Value {
         let value = (self.read)(have);
-        if (self.write)(&value, document).is_some_and(|want| all_same(&want, have)) {
+        if self.want(&value, document).is_some_and(|want| all_same(&want, have)) {
             return value;
         }
         let raw = self.fields.iter().map(|field| (*field).to_owned()).zip(have.iter().cloned());
@@ -104,7 +131,7 @@ fn same(a: &Value, b: &Value) -> bool {
 
 #[allow(clippy::unnecessary_wraps, reason = "it is one of those that a `Native` has")]
 /// A text of at most 255 characters, as Keycloak's columns hold it; the whole of it is carried.
-pub(super) fn write_text(value: &Value, _: &Map<String, Value>) -> Option<Vec<Value>> {
+fn write_text(value: &Value, _: &Map<String, Value>) -> Option<Vec<Value>> {
     let text = value.as_str().unwrap_or_default();
     // Java's characters: those beyond the first plane count twice.
     let mut units = 0;
@@ -121,10 +148,10 @@ pub(super) fn read_text(fields: &[Value]) -> Value {
     text.map_or(Value::Null, Into::into)
 }
 
-pub(super) fn write_flag(value: &Value, _: &Map<String, Value>) -> Option<Vec<Value>> {
+fn write_flag(value: &Value, _: &Map<String, Value>) -> Option<Vec<Value>> {
     Some(vec![Value::Bool(value.as_bool()?)])
 }
 
-pub(super) fn read_flag(fields: &[Value]) -> Value {
+fn read_flag(fields: &[Value]) -> Value {
     Value::Bool(fields.first().and_then(Value::as_bool).unwrap_or(false))
 }

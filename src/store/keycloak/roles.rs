@@ -7,14 +7,13 @@ use super::{
     document::{Attributes, Carried},
     found::{self, Found, HeldRole, RoleId, applied},
     limits,
-    native::{self, Fields, Native, read_text, write_text},
+    native::{self, Fields, Native, text},
     relations::{applied_roles, is_built_in, reference, role_path, roles_path},
     server::path,
 };
 use crate::store::{Applied, Desired, Error, Kind, RoleName, RoleState, State};
 
-const NATIVES: &[Native] =
-    &[Native { path: "description", fields: &["description"], write: write_text, read: read_text }];
+const NATIVES: &[Native] = &[text("description", &["description"])];
 
 /// Members of the state with an attribute of their own.
 pub(super) const ALONE: &[&str] = &["administrator", "rules"];

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     beside,
-    native::{Native, read_flag, read_text, write_flag, write_text},
+    native::{Native, flag, native, read_text, text},
     password_policy::{characters_of, pattern_of},
 };
 use crate::api::{Duration, paths::look_up};
@@ -15,49 +15,44 @@ type Document = Map<String, Value>;
 
 /// What a realm has fields for.
 pub(super) const NATIVES: &[Native] = &[
-    Native { path: "displayName", fields: &["displayName"], write: write_text, read: read_text },
+    text("displayName", &["displayName"]),
     flag("enabled", &["enabled"]),
     flag("settings.forceEmailVerification", &["verifyEmail"]),
     flag("settings.forgotPasswordEnabled", &["resetPasswordAllowed"]),
     flag("settings.registerEnabled", &["registrationAllowed"]),
     flag("settings.rememberMe", &["rememberMe"]),
     flag("settings.userSelfDeletion.enabled", &[beside::SELF_DELETION]),
-    Native {
-        path: "settings.extraScopes",
-        fields: &[beside::SCOPES],
-        write: |value, _| {
+    native(
+        "settings.extraScopes",
+        &[beside::SCOPES],
+        |value, _| {
             let names = value.as_array()?.iter().filter_map(Value::as_str);
             let names: BTreeSet<&str> = names.collect();
             Some(vec![names.into_iter().collect()])
         },
-        read: |fields| fields[0].as_array().cloned().unwrap_or_default().into(),
-    },
-    Native {
-        path: "settings.hashFunction",
+        |fields| fields[0].as_array().cloned().unwrap_or_default().into(),
+    ),
+    native(
+        "settings.hashFunction",
         // The iterations of another function would be those of argon2: a login would take minutes.
-        fields: &["passwordPolicy.hashAlgorithm", "passwordPolicy.hashIterations"],
+        &["passwordPolicy.hashAlgorithm", "passwordPolicy.hashIterations"],
         // Argon2 is what Keycloak takes where its policy says nothing, and bcrypt it has not.
-        write: |_, _| Some(vec![Value::Null; 2]),
-        read: |_| "argon2".into(),
-    },
-    Native {
-        path: "settings.acrValues",
-        fields: &["attributes.acr.loa.map"],
-        write: write_levels,
-        read: read_levels,
-    },
-    Native {
-        path: "settings.ciba.deliveryMode",
-        fields: &["attributes.cibaBackchannelTokenDeliveryMode"],
-        write: |value, _| Some(vec![value.as_str()?.into()]),
-        read: read_text,
-    },
+        |_, _| Some(vec![Value::Null; 2]),
+        |_| "argon2".into(),
+    ),
+    native("settings.acrValues", &["attributes.acr.loa.map"], write_levels, read_levels),
+    native(
+        "settings.ciba.deliveryMode",
+        &["attributes.cibaBackchannelTokenDeliveryMode"],
+        |value, _| Some(vec![value.as_str()?.into()]),
+        read_text,
+    ),
     flag("settings.policies.accountBlocking.enabled", &["bruteForceProtected"]),
     number("settings.policies.accountBlocking.allowedAttempts", &["failureFactor"]),
     seconds("settings.policies.accountBlocking.duration", &["maxDeltaTimeSeconds"]),
-    Native {
-        path: "settings.policies.accountBlocking.blockDuration",
-        fields: &[
+    native(
+        "settings.policies.accountBlocking.blockDuration",
+        &[
             "waitIncrementSeconds",
             "maxFailureWaitSeconds",
             // Two failures in quick succession would lock an account out otherwise.
@@ -65,93 +60,83 @@ pub(super) const NATIVES: &[Native] = &[
             // It would take away `enabled`, which is not a lock-out's to take.
             "permanentLockout",
         ],
-        write: |value, _| {
+        |value, _| {
             let seconds = as_seconds(value)?;
             Some(vec![seconds.into(), seconds.into(), 0.into(), false.into()])
         },
-        read: |fields| read_seconds(&fields[..1]),
-    },
+        |fields| read_seconds(&fields[..1]),
+    ),
     rule("settings.policies.password.min", &["passwordPolicy.length"]),
     rule("settings.policies.password.max", &["passwordPolicy.maxLength"]),
     rule("settings.policies.password.lowerCase", &["passwordPolicy.lowerCase"]),
     rule("settings.policies.password.upperCase", &["passwordPolicy.upperCase"]),
     rule("settings.policies.password.number", &["passwordPolicy.digits"]),
     rule("settings.policies.password.history", &["passwordPolicy.passwordHistory"]),
-    Native {
-        path: "settings.policies.password.customChars",
-        fields: &["passwordPolicy.regexPattern"],
-        write: |value, _| {
+    native(
+        "settings.policies.password.customChars",
+        &["passwordPolicy.regexPattern"],
+        |value, _| {
             let characters = value.as_str()?;
             let none = characters.is_empty();
             Some(vec![if none { Value::Null } else { pattern_of(characters).into() }])
         },
-        read: |fields| {
+        |fields| {
             let pattern = fields[0].as_str().unwrap_or_default();
             characters_of(pattern).unwrap_or_default().into()
         },
-    },
+    ),
     seconds("settings.ttl.accessToken", &["accessTokenLifespan"]),
     seconds("settings.ttl.authorizationCode", &["accessCodeLifespan"]),
     seconds("settings.ttl.deviceCode", &["oauth2DeviceCodeLifespan"]),
+    native(
+        "settings.ttl.session",
+        &["ssoSessionIdleTimeout", "ssoSessionMaxLifespan"],
+        |value, _| as_seconds(value).map(|seconds| vec![seconds.into(); 2]),
+        read_seconds,
+    ),
     Native {
-        path: "settings.ttl.session",
-        fields: &["ssoSessionIdleTimeout", "ssoSessionMaxLifespan"],
-        write: |value, _| as_seconds(value).map(|seconds| vec![seconds.into(); 2]),
-        read: read_seconds,
+        // What was found stays as long as the session has room for it.
+        bound: Some(within_session),
+        ..native(
+            "settings.ttl.refreshToken",
+            &["clientSessionIdleTimeout", "clientSessionMaxLifespan"],
+            |value, _| as_seconds(value).map(|seconds| vec![seconds.into(); 2]),
+            read_seconds,
+        )
     },
-    Native {
-        path: "settings.ttl.refreshToken",
-        fields: &["clientSessionIdleTimeout", "clientSessionMaxLifespan"],
-        write: write_refresh_token,
-        read: read_seconds,
-    },
-    Native {
-        path: "settings.ttl.backchannelAuthenticationRequest",
-        fields: &["attributes.cibaExpiresIn"],
-        write: |value, _| Some(vec![as_seconds(value)?.to_string().into()]),
-        read: |fields| {
+    native(
+        "settings.ttl.backchannelAuthenticationRequest",
+        &["attributes.cibaExpiresIn"],
+        |value, _| Some(vec![as_seconds(value)?.to_string().into()]),
+        |fields| {
             let seconds = fields[0].as_str().and_then(|text| text.parse().ok());
             seconds.map_or(Value::Null, of_seconds)
         },
-    },
+    ),
 ];
 
-const fn flag(path: &'static str, fields: &'static [&'static str]) -> Native {
-    Native { path, fields, write: write_flag, read: read_flag }
-}
-
 const fn number(path: &'static str, fields: &'static [&'static str]) -> Native {
-    Native {
-        path,
-        fields,
-        write: |value, _| Some(vec![value.as_u64()?.into()]),
-        read: |fields| fields[0].clone(),
-    }
+    native(path, fields, |value, _| Some(vec![value.as_u64()?.into()]), |fields| fields[0].clone())
 }
 
 const fn seconds(path: &'static str, fields: &'static [&'static str]) -> Native {
-    Native {
-        path,
-        fields,
-        write: |value, _| Some(vec![as_seconds(value)?.into()]),
-        read: read_seconds,
-    }
+    native(path, fields, |value, _| Some(vec![as_seconds(value)?.into()]), read_seconds)
 }
 
 /// A rule of the password policy that counts; 0 is none.
 const fn rule(path: &'static str, fields: &'static [&'static str]) -> Native {
-    Native {
+    native(
         path,
         fields,
-        write: |value, _| {
+        |value, _| {
             let number = value.as_u64()?;
             Some(vec![if number == 0 { Value::Null } else { number.to_string().into() }])
         },
-        read: |fields| {
+        |fields| {
             let number = fields[0].as_str().and_then(|text| text.parse::<u64>().ok());
             number.unwrap_or_default().into()
         },
-    }
+    )
 }
 
 pub(super) fn as_seconds(value: &Value) -> Option<u64> {
@@ -169,15 +154,18 @@ fn read_seconds(fields: &[Value]) -> Value {
 }
 
 /// Keycloak refuses a client's session that is longer than the user's.
-fn write_refresh_token(value: &Value, document: &Document) -> Option<Vec<Value>> {
-    let seconds = as_seconds(value)?;
+fn within_session(fields: Vec<Value>, document: &Document) -> Vec<Value> {
     let session = look_up(document, "settings.ttl.session");
     let longest = |field: &str| {
         let found = session.and_then(|session| session.get(field)).and_then(Value::as_u64);
         session.and_then(as_seconds).or(found).unwrap_or(u64::MAX)
     };
-    let fields = ["ssoSessionIdleTimeout", "ssoSessionMaxLifespan"];
-    Some(fields.iter().map(|field| seconds.min(longest(field)).into()).collect())
+    let longest = ["ssoSessionIdleTimeout", "ssoSessionMaxLifespan"].map(longest);
+    let within = |(field, longest): (Value, u64)| match field.as_u64() {
+        Some(seconds) => seconds.min(longest).into(),
+        None => field,
+    };
+    fields.into_iter().zip(longest).map(within).collect()
 }
 
 /// The levels of authentication that clients may ask for: a map from value to level, weakest first.
@@ -260,5 +248,24 @@ mod tests {
         let kept = native::changes(NATIVES, document, &other);
         assert_eq!(kept, *json!({"clientSessionIdleTimeout": 60}).as_object().unwrap());
         assert_eq!(native::changes(NATIVES, &before, &other)["ssoSessionIdleTimeout"], 36000);
+    }
+
+    #[test]
+    fn what_was_found_of_a_clients_session_goes_no_further_than_a_session_that_is_shortened() {
+        let found = json!({"clientSessionIdleTimeout": 900, "clientSessionMaxLifespan": 7200});
+        let fields = |session: &str| {
+            let document =
+                json!({"settings": {"ttl": {"session": session, "refreshToken": found}}});
+            native::changes(NATIVES, document.as_object().unwrap(), &Fields::new())
+        };
+        let (long, short) = (fields("10h"), fields("30m"));
+        assert_eq!(
+            (&long["clientSessionIdleTimeout"], &long["clientSessionMaxLifespan"]),
+            (&json!(900), &json!(7200))
+        );
+        assert_eq!(
+            (&short["clientSessionIdleTimeout"], &short["clientSessionMaxLifespan"]),
+            (&json!(900), &json!(1800))
+        );
     }
 }

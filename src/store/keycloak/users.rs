@@ -10,7 +10,7 @@ use super::{
     failure::Failure,
     found::{self, Found, HeldRole, RoleId, applied},
     limits, namespaces,
-    native::{self, Fields, Native, read_flag, read_text, write_flag, write_text},
+    native::{self, Fields, Native, flag, native, read_text, text},
     relations::{applied_roles, reference},
     server::{path, query},
 };
@@ -20,28 +20,18 @@ use crate::{
 };
 
 const NATIVES: &[Native] = &[
-    Native {
-        path: "email",
-        fields: &["email"],
+    native(
+        "email",
+        &["email"],
         // Keycloak holds it in lower case; the way it was written is carried.
-        write: |value, _| Some(vec![value.as_str().unwrap_or_default().to_lowercase().into()]),
-        read: read_text,
-    },
-    Native {
-        path: "emailVerified",
-        fields: &["emailVerified"],
-        write: write_flag,
-        read: read_flag,
-    },
-    Native { path: "enabled", fields: &["enabled"], write: write_flag, read: read_flag },
-    Native { path: "firstName", fields: &["firstName"], write: write_text, read: read_text },
-    Native { path: "lastName", fields: &["lastName"], write: write_text, read: read_text },
-    Native {
-        path: "requiredActions",
-        fields: &["requiredActions"],
-        write: write_actions,
-        read: read_actions,
-    },
+        |value, _| Some(vec![value.as_str().unwrap_or_default().to_lowercase().into()]),
+        read_text,
+    ),
+    flag("emailVerified", &["emailVerified"]),
+    flag("enabled", &["enabled"]),
+    text("firstName", &["firstName"]),
+    text("lastName", &["lastName"]),
+    native("requiredActions", &["requiredActions"], write_actions, read_actions),
 ];
 
 /// The actions that a User can ask for, as both call them.
