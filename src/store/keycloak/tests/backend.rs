@@ -22,7 +22,7 @@ use crate::store::{
 pub(super) struct Keycloak {
     pub renamed: Arc<Renamed>,
     pub hand: Arc<Hand>,
-    disturbance: Option<Disturbance>,
+    pub disturbance: Option<Disturbance>,
 }
 
 /// How the tenants of a case of its own begin.

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -98,6 +98,17 @@ impl Disturbance {
                 Act::Pass
             }
         });
+    }
+
+    /// The first lines of all requests from now on.
+    pub(super) fn recorded(&self) -> Arc<Mutex<Vec<String>>> {
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let recorded = lines.clone();
+        self.faults.act(move |request| {
+            recorded.lock().unwrap().push(request.to_owned());
+            Act::Pass
+        });
+        lines
     }
 
     /// Whether it struck.

@@ -1,8 +1,10 @@
 //! How many requests a reconcile costs where nothing is to be done, and what a write costs.
 
-use super::backend::Keycloak;
+use serde_json::Value;
+
+use super::{backend::Keycloak, login::part};
 use crate::store::{
-    Applied, Expected, State,
+    Applied, Deleted, Expected, State,
     conformance::{Backend, samples},
 };
 
@@ -74,4 +76,38 @@ async fn a_user_is_made_by_one_write() {
     let desired = samples::desired(states[4].clone());
     backend.store().apply(&desired, &Expected::Absent).await.unwrap();
     assert_eq!(requests.both().1 - before.1, 1, "so it is there whole or not at all");
+}
+
+/// Beside the realms of ours there may be thousands: no request reads them all, and the token does not name them.
+#[tokio::test]
+async fn only_the_realm_that_is_meant_is_asked_for() {
+    let backend = Keycloak::start_to_disturb().await;
+    let recorded = backend.disturbance.as_ref().unwrap().recorded();
+    let store = backend.store();
+    for state in samples::rich() {
+        store.apply(&samples::desired(state), &Expected::Absent).await.unwrap();
+    }
+    for state in samples::rich() {
+        steady(&backend, &state).await;
+    }
+    store.census("acme").await.unwrap();
+    for state in samples::rich().into_iter().rev() {
+        let key = state.key();
+        let deleted = store.delete(&key, &samples::mark(&key)).await.unwrap();
+        assert_eq!(deleted, Deleted::Removed);
+    }
+    let realm = backend.realm();
+    let recorded = recorded.lock().unwrap();
+    let asked = recorded.iter().filter(|line| line.contains("/admin/"));
+    let (made, others): (Vec<_>, Vec<_>) =
+        asked.partition(|line| line.starts_with("POST /admin/realms HTTP"));
+    assert_eq!((made.len(), others.len() > 20), (1, true), "{recorded:#?}");
+    for line in others {
+        let place = line.split([' ', '?']).nth(1).unwrap();
+        let within = place.strip_prefix(&format!("/admin/realms/{realm}")).unwrap_or("?");
+        assert!(within.is_empty() || within.starts_with('/'), "{line}");
+    }
+    let token = backend.renamed.store.server.token().await;
+    let claims = part(token.header.strip_prefix("Bearer ").unwrap(), 1);
+    assert_eq!((&claims["realm_access"], &claims["resource_access"]), (&Value::Null, &Value::Null));
 }
