@@ -37,8 +37,8 @@ pub enum Error {
     /// Something that this state refers to is not in the store yet.
     #[error("the store does not have {0} yet")]
     Missing(String),
-    /// Another user of the tenant has what must be unique.
-    #[error("another user of the tenant has this {0}: choose another one")]
+    /// Another user has what must be unique: an email address in the tenant, an id wherever the store says.
+    #[error("another user has this {0}: choose another one")]
     Taken(Unique),
     /// It would be more than the plan allows.
     #[error(

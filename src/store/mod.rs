@@ -93,7 +93,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Raced`] when what the store has no longer is as `expected`; [`Error::LimitReached`]
-    /// when it would raise a count above its limit; [`Error::Taken`] when another user of the tenant
+    /// when it would raise a count above its limit; [`Error::Taken`] when another user
     /// has the email address or id.
     async fn apply(&self, desired: &Desired, expected: &Expected) -> Result<Applied, Error>;
 

@@ -53,6 +53,7 @@ mod rights;
 mod rights_asked;
 mod role;
 mod role_composites;
+mod same_tables;
 mod scale;
 mod schema;
 mod seats;

@@ -87,7 +87,7 @@ async fn an_address_that_only_the_store_knows_to_be_taken_is_named_with_its_fiel
     let ada = space.stalls::<User>("ada", "Conflict").await;
     assert_eq!(
         ada.message(),
-        "spec.email: another user of the tenant has this email address: choose another one"
+        "spec.email: another user has this email address: choose another one"
     );
 }
 

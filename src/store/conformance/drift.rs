@@ -32,6 +32,22 @@ pub(crate) async fn an_edit_is_drift(backend: &impl Backend) {
     }
 }
 
+/// What stays as another hand made it is put right in nothing, and nobody is told that it were.
+pub(crate) async fn what_stays_as_another_hand_made_it_is_noted(backend: &impl Backend) {
+    let store = backend.store();
+    for state in samples::rich() {
+        create(&*store, &state).await;
+        let key = state.key();
+        backend.edit(&key).await;
+        let record = observed(&*store, &key).await;
+        assert!(record.drifted);
+        let noted = put(&*store, &record.state).await;
+        assert_eq!(noted, Applied::Updated(vec!["mark".into()]), "{key:?}");
+        let after = observed(&*store, &key).await;
+        assert_eq!((after.drifted, &after.state), (false, &record.state));
+    }
+}
+
 /// Also where the mark is the same: what was decided by the old state is out of date.
 pub(crate) async fn what_changed_since_it_was_observed_is_left_alone(backend: &impl Backend) {
     let store = backend.store();

@@ -105,6 +105,7 @@ macro_rules! conformance {
             ownership: adopted_as_found, each_field_of_what_was_adopted,
                 another_mark_takes_over, what_lost_its_mark_stays, gone_by_another_hand;
             drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
+                what_stays_as_another_hand_made_it_is_noted,
                 what_changed_since_it_was_observed_is_left_alone, a_removed_one_is_absent, made_by_hand_is_unmarked;
             relations: none_leaves_all_alone, some_rules_over_marked_roles_only,
                 drift_of_roles, a_deleted_role_leaves_its_holders, namespaces_keep_names_apart,

@@ -80,6 +80,10 @@ pub(crate) async fn what_is_enforced_acts_and_the_rest_is_named(backend: &impl B
             backend.put_back(&key, &seen).await;
             let record = observed(&*store, &key).await;
             assert!(record.drifted && record.state != state, "{what} is not looked at");
+            // Nothing of it is left where nobody asks for it any more.
+            put(&*store, &state).await;
+            put(&*store, &tenant(&plain)).await;
+            assert_eq!(backend.seen(&key).await, seen, "{what}");
             acting += 1;
         } else {
             assert!(!acts || IN_SIGHT.contains(&&*path), "{what} acts, and is said not to");

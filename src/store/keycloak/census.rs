@@ -61,7 +61,7 @@ impl Graph {
 
 impl KeycloakStore {
     pub(super) async fn take_census(&self, tenant: &str) -> Result<Census, Error> {
-        let Some(users) = self.server.read(&path(&[tenant, "users", "count"])).await? else {
+        let Some(users) = self.server.count(&path(&[tenant, "users", "count"])).await? else {
             return Ok(Census::default());
         };
         let clients = self.namespace_clients(tenant).await?;
@@ -73,18 +73,13 @@ impl KeycloakStore {
             roles: number(graph.roles.iter().filter(|node| node.is_marked).count()),
             administrators: number(administrators.values().filter(|marked| **marked).count()),
         };
-        Ok(Census {
-            users: users.as_u64().unwrap_or_default(),
-            counts,
-            administrator: administrators.into_keys().next(),
-        })
+        Ok(Census { users, counts, administrator: administrators.into_keys().next() })
     }
 
     /// How many users carry a mark.
     pub(super) async fn marked_users(&self, tenant: &str) -> Result<u64, Error> {
         let count = format!("{}?q={MANAGED}:true", path(&[tenant, "users", "count"]));
-        let count = self.server.read(&count).await?.unwrap_or_default();
-        Ok(count.as_u64().unwrap_or_default())
+        Ok(self.server.count(&count).await?.unwrap_or_default())
     }
 
     /// The clients that are Namespaces.

@@ -25,6 +25,9 @@ pub(super) enum Failure {
     /// It has more to do than it can, or is just starting.
     #[error("Keycloak answered {0}: it is too busy, or just starting")]
     Busy(StatusCode, Option<Duration>),
+    /// It sends elsewhere: its address is another one.
+    #[error("Keycloak answered {0} with a redirection ({1}): look at scheme and path in --store")]
+    Redirected(String, StatusCode),
     /// It does not know the operator.
     #[error(
         "Keycloak does not accept the operator's client id and secret ({0}): compare what --store-username-file and --store-password-file name with the client in the realm master"
@@ -57,7 +60,9 @@ impl Failure {
     pub(super) fn of(what: &str, status: StatusCode, wait: Option<Duration>, body: &Value) -> Self {
         let what = what.to_owned();
         match status {
-            StatusCode::TOO_MANY_REQUESTS
+            StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_EARLY
+            | StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT => Self::Busy(status, wait),
@@ -65,6 +70,7 @@ impl Failure {
             StatusCode::FORBIDDEN => Self::Forbidden(what),
             StatusCode::NOT_FOUND => Self::NotFound(what),
             StatusCode::CONFLICT => Self::Conflict(what),
+            status if status.is_redirection() => Self::Redirected(what, status),
             status if status.is_client_error() => Self::Refused(what, said(body)),
             // What is too long is a 500 as well: lengths are checked before anything is sent, and of
             // the rest `broken` tells what passes.
@@ -127,12 +133,15 @@ mod tests {
     fn every_answer_has_its_class() {
         let transient = (Class::Transient, Reason::StoreUnavailable);
         for (status, (class, reason)) in [
+            (302, transient),
             (400, (Class::Terminal, Reason::RefusedByStore)),
             (401, transient),
             (403, transient),
             (404, (Class::Transient, Reason::StoreChanged)),
             (409, (Class::Transient, Reason::StoreChanged)),
+            (408, transient),
             (413, (Class::Terminal, Reason::RefusedByStore)),
+            (425, transient),
             (429, transient),
             (500, transient),
             (502, transient),

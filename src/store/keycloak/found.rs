@@ -105,26 +105,23 @@ impl Found {
         Self { id, fields, carried, record, roles, keys, has_profile: true }
     }
 
-    /// The fields in which it differs from what is desired: from what is there, or from what was applied.
+    /// The fields in which it differs from what is desired. Where it differs only from what was applied, for
+    /// another hand made it as it shall be, that is part of the mark.
     pub(super) fn differences(
         &self,
         desired: &Desired,
         wanted: &Map<String, Value>,
     ) -> Vec<String> {
         let mut fields = document::differences(&self::wanted(&self.record.state), wanted);
-        for field in document::differences(&self.carried.document, wanted) {
-            // Of what was never applied by us all differs; what is the same there is no change.
-            if self.carried.mark.is_some() && !fields.contains(&field) {
-                fields.push(field);
-            }
-        }
         for left in beside::left_over(wanted, &self.fields) {
             if !fields.iter().any(|field| field == left) {
                 fields.push(left.into());
             }
         }
+        let is_as_applied = self.carried.is_whole
+            && document::differences(&self.carried.document, wanted).is_empty();
         if self.carried.mark.as_ref() != Some(&desired.mark)
-            || (fields.is_empty() && !self.carried.is_whole)
+            || (fields.is_empty() && !is_as_applied)
         {
             fields.push("mark".into());
         }

@@ -72,6 +72,9 @@ pub struct KeycloakStore {
 
 impl KeycloakStore {
     /// Opens it: finds out whether Keycloak knows the operator.
+    ///
+    /// # Errors
+    /// What is wrong with the options; or that Keycloak is away, which is also what it is for whom it does not let in.
     pub async fn open(options: &Options) -> Result<Self, OpenError> {
         let address = &options.address.rest;
         let failed = |cause: String| OpenError::Keycloak { address: address.clone(), cause };
@@ -81,13 +84,14 @@ impl KeycloakStore {
             ));
         }
         let server = Server::new(options).map_err(failed)?;
-        let subject = server.subject().await.map_err(|failure| match failure {
-            Failure::Away(..) | Failure::TimedOut(..) | Failure::Busy(..) => OpenError::Away {
-                store: address.clone(),
-                cause: failure.to_string(),
-                hint: "Start Keycloak, or look whether the address is right.",
+        // All of it may mend while the operator waits: a server that starts, a secret that is being exchanged.
+        let subject = server.subject().await.map_err(|failure| OpenError::Away {
+            store: address.clone(),
+            cause: failure.to_string(),
+            hint: match failure {
+                Failure::Unauthorized(_) => "They are read again at each try.",
+                _ => "Start Keycloak, or look whether the address is right.",
             },
-            _ => failed(failure.to_string()),
         })?;
         if subject.is_empty() {
             return Err(failed("the token says nothing of whom it is for (sub)".into()));

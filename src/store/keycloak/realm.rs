@@ -16,7 +16,7 @@ pub(super) const ALONE: &[&str] = &["keystore", "organization", "settings", "sub
 
 const ATTRIBUTES: &str = "attributes.";
 
-/// Fields that Keycloak resets when attributes are written without them.
+/// Fields that Keycloak resets when a realm is written without them; so it does some attributes.
 const COMPANIONS: [&str; 6] = [
     "oauth2DeviceCodeLifespan",
     "oauth2DevicePollingInterval",
@@ -85,8 +85,9 @@ pub(super) fn changes(
     (!changes.is_empty()).then(|| body(&changes, fields))
 }
 
-/// The body of a request that makes these changes and no others.
-fn body(changes: &Fields, fields: &Fields) -> Value {
+/// The body of a request that makes these changes and no others: with all attributes, for without them Keycloak
+/// resets some (of CIBA, and of pushed authorization requests).
+pub(super) fn body(changes: &Fields, fields: &Fields) -> Value {
     let mut body = Map::new();
     let mut all: Map<String, Value> = Map::new();
     for (name, value) in fields {
@@ -94,10 +95,9 @@ fn body(changes: &Fields, fields: &Fields) -> Value {
             all.insert(name.into(), value.clone());
         }
     }
-    let (mut attributes, mut rules) = (false, false);
+    let mut rules = false;
     for (name, value) in changes {
         if let Some(name) = name.strip_prefix(ATTRIBUTES) {
-            attributes = true;
             if value.is_null() || value.as_str() == Some("") {
                 all.remove(name);
             } else {
@@ -113,12 +113,10 @@ fn body(changes: &Fields, fields: &Fields) -> Value {
         let policy = fields.get("passwordPolicy").and_then(Value::as_str).unwrap_or_default();
         body.insert("passwordPolicy".into(), password_policy::with(policy, changes).into());
     }
-    if attributes {
-        body.insert("attributes".into(), all.into());
-        for name in COMPANIONS {
-            if let (Some(value), false) = (fields.get(name), body.contains_key(name)) {
-                body.insert(name.into(), value.clone());
-            }
+    body.insert("attributes".into(), all.into());
+    for name in COMPANIONS {
+        if let (Some(value), false) = (fields.get(name), body.contains_key(name)) {
+            body.insert(name.into(), value.clone());
         }
     }
     body.into()
@@ -142,6 +140,13 @@ mod tests {
         assert_eq!(sent["oauth2DeviceCodeLifespan"], 600);
         assert_eq!(sent["passwordPolicy"], "notUsername() and digits(2) and length(12)");
         assert!(sent.get("notBefore").is_none() && sent.get("realm").is_none());
+        let algorithm = json!({"defaultSignatureAlgorithm": "RS512"});
+        let sent_alone = body(algorithm.as_object().unwrap(), &fields(&realm));
+        assert_eq!(
+            sent_alone,
+            json!({"defaultSignatureAlgorithm": "RS512", "oauth2DeviceCodeLifespan": 600,
+                "attributes": {"theirs": "x"}})
+        );
         // Once it is so, there is nothing to send, and it is observed as applied.
         let mut realm = realm.as_object().unwrap().clone();
         realm.extend(sent.as_object().unwrap().clone());

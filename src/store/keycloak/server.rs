@@ -150,21 +150,34 @@ impl Server {
         self.realms().get(realm).cloned()
     }
 
-    /// Reads what is there; none if nothing is.
+    /// Reads an object; none if it is not there.
     pub(super) async fn read(&self, path: &str) -> Result<Option<Value>, Failure> {
+        match self.get(path).await? {
+            Some(body) if !body.is_object() => Err(is_no(path, "object")),
+            body => Ok(body),
+        }
+    }
+
+    /// Reads a list of objects; nothing there is an empty one.
+    pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        match self.get(path).await? {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) if items.iter().all(Value::is_object) => Ok(items),
+            Some(_) => Err(is_no(path, "list of objects")),
+        }
+    }
+
+    /// Reads a number; none if what it counts is not there.
+    pub(super) async fn count(&self, path: &str) -> Result<Option<u64>, Failure> {
+        let body = self.get(path).await?;
+        body.map(|body| body.as_u64().ok_or_else(|| is_no(path, "number"))).transpose()
+    }
+
+    async fn get(&self, path: &str) -> Result<Option<Value>, Failure> {
         match self.send(Method::GET, path, None).await {
             Ok(body) => Ok(Some(body)),
             Err(Failure::NotFound(_)) => Ok(None),
             Err(failure) => Err(failure),
-        }
-    }
-
-    /// Reads a list; nothing there is an empty one.
-    pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
-        match self.read(path).await? {
-            None => Ok(Vec::new()),
-            Some(Value::Array(items)) => Ok(items),
-            Some(_) => Err(Failure::Malformed(format!("GET {path}"), "it is no list".into())),
         }
     }
 
@@ -324,6 +337,11 @@ fn realm_of(path: &str) -> &str {
 fn makes_or_deletes_a_realm(method: &Method, path: &str) -> bool {
     let is_realm = !path.trim_start_matches('/').contains('/');
     is_realm && matches!(*method, Method::POST | Method::DELETE)
+}
+
+/// A JSON document of another form than the documentation says.
+fn is_no(path: &str, form: &str) -> Failure {
+    Failure::Malformed(format!("GET {path}"), format!("it is no {form}"))
 }
 
 /// What an answer says.

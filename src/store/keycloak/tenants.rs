@@ -205,8 +205,9 @@ impl KeycloakStore {
     ) -> Result<(), Error> {
         let Some(algorithm) = algorithm else { return Ok(()) };
         if signature_algorithm(&found.fields) != algorithm {
-            let change = json!({"defaultSignatureAlgorithm": algorithm});
-            self.server.put(&path(&[tenant]), &change).await?;
+            let change =
+                Fields::from_iter([("defaultSignatureAlgorithm".into(), algorithm.into())]);
+            self.server.put(&path(&[tenant]), &realm::body(&change, &found.fields)).await?;
         }
         Ok(())
     }

@@ -124,6 +124,7 @@ async fn what_a_user_did_at_a_login_stays_done() {
     space.change::<User>("bob", json!({"requiredActions": ["UpdateProfile"]})).await;
     space.well::<User>("bob").await;
     assert_eq!(Person { password: own, ..bob }.logs_in(&hand.realm), ["login", "profile"]);
+    assert_eq!(space.times_told("bob", "DriftCorrected").await, 0, "it was his to do");
 }
 
 #[tokio::test]

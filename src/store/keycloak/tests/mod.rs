@@ -10,6 +10,7 @@ mod faults;
 mod hand;
 mod links;
 mod login;
+mod neighbours;
 mod renamed;
 mod requests;
 mod slow_realm;

@@ -97,7 +97,7 @@ async fn only_the_realm_that_is_meant_is_asked_for() {
         assert_eq!(deleted, Deleted::Removed);
     }
     let realm = backend.realm();
-    let recorded = recorded.lock().unwrap();
+    let recorded = recorded.lock().unwrap().clone();
     let asked = recorded.iter().filter(|line| line.contains("/admin/"));
     let (made, others): (Vec<_>, Vec<_>) =
         asked.partition(|line| line.starts_with("POST /admin/realms HTTP"));

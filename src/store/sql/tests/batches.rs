@@ -66,7 +66,7 @@ async fn one_that_fails_fails_alone<H: Hand>(backend: Sql<H>) {
         results,
         [
             "Created",
-            "another user of the tenant has this id: choose another one",
+            "another user has this id: choose another one",
             "the store does not have the role missing of tenant acme yet",
             "Created",
             "the plan allows 2 users (planDetails.maxUsers), and there are as many: raise the limit in the TenantProfile, or delete one of them",
