@@ -31,7 +31,7 @@ fn what_is_wrong_in_the_object_by_itself_is_refused_in_a_sentence() {
         let sentence = refusal(kind, &impossible()).unwrap();
         assert_eq!(
             sentence,
-            "spec.settings.policies.password: no password can satisfy it: a password may have at most 10 characters (max) and must have at least 20 (min)"
+            "spec.settings.policies.password: no password can satisfy it: a password may have at most 10 characters (max) and must have at least 20 (min): raise max, or lower min"
         );
     }
 }

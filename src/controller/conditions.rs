@@ -25,6 +25,12 @@ pub struct Also {
     pub message: String,
 }
 
+/// Whether these say Ready.
+#[must_use]
+pub fn is_ready(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|ready| ready.type_ == "Ready" && ready.status == "True")
+}
+
 /// The conditions that say `verdict` and `also` (`None` keeps what was said before).
 /// A condition whose status stays keeps its time.
 #[must_use]

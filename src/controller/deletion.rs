@@ -23,12 +23,12 @@ pub fn blocked(what: &str, by: &[Member], granted_to: &[Member]) -> Problem {
     let granted = if granted_to.is_empty() {
         String::new()
     } else {
-        format!(", granted to {}", listed(granted_to))
+        format!(". Who holds it loses it: {}", listed(granted_to))
     };
     Problem::waiting(
         Reason::DeletionBlocked,
         format!(
-            "{WAITS} for what is in {what}: {}{granted}. Delete them, or set deletionPolicy: Retain",
+            "{WAITS} for what is in {what}, which is to be deleted first, unless deletionPolicy is set to Retain: {}{granted}",
             listed(by)
         ),
     )

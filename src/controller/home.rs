@@ -3,7 +3,13 @@
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
 use kube::{Api, ResourceExt};
 
-use super::{api_error, context::Context, index::ObjectId, tenant, view::target};
+use super::{
+    api_error,
+    context::Context,
+    index::{Kind, ObjectId},
+    tenant,
+    view::target,
+};
 use crate::{
     api::{ObjectReference, ReferrerKind},
     policy::{Problem, Reason, effective::Document},
@@ -45,6 +51,7 @@ impl Home {
         let Some(document) = document else {
             return Err(if tenant.was_in().is_some_and(|was| was.id == context.store.id()) {
                 // By another hand, so that no status tells of the end of it.
+                context.is_missed(Kind::Tenant, &id, tenant.conditions());
                 Problem::transient(
                     Reason::StoreDependencyMissing,
                     format!(
@@ -120,7 +127,7 @@ impl Home {
         Err(Problem::terminal(
             Reason::NotInPlan,
             format!(
-                "the plan {plan} of tenant {} does not have it: planDetails.{name} is false in its TenantProfile",
+                "the plan {plan} of tenant {} does not have it: planDetails.{name} is false in its TenantProfile. Set it to true there, or delete this object",
                 self.tenant_id
             ),
         ))
@@ -138,7 +145,10 @@ impl Home {
         }
         Err(Problem::terminal(
             Reason::TenantMismatch,
-            format!("{field}: {} belongs to another tenant than this object", referred.name),
+            format!(
+                "{field}: {} belongs to another tenant than this object: both must have the same tenantRef",
+                referred.name
+            ),
         ))
     }
 }

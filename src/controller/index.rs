@@ -126,6 +126,18 @@ impl Index {
         self.linked.get(link).into_iter().flatten()
     }
 
+    /// The objects that have to do with this one because they refer to it; of a Tenant: what is in it.
+    pub fn dependents<'a>(
+        &'a self,
+        kind: Kind,
+        id: &ObjectId,
+    ) -> impl Iterator<Item = &'a (Kind, ObjectId)> + use<'a> {
+        self.with(&match kind {
+            Kind::Tenant => Link::In(id.clone()),
+            _ => Link::RefersTo(kind, id.clone()),
+        })
+    }
+
     /// The objects of one kind with this link, in order.
     pub fn of_kind<'a>(
         &'a self,

@@ -294,13 +294,8 @@ impl Informer {
                         Link::LooksOutOf(_) | Link::WaitsIn(_) | Link::UsesSecret(_) => {}
                     }
                 }
-                let members = if kind == Kind::Tenant {
-                    Link::In(id.clone())
-                } else {
-                    Link::RefersTo(kind, id.clone())
-                };
-                for (kind, referrer) in index.with(&members) {
-                    self.queues.wake(*kind, referrer);
+                for (kind, dependent) in index.dependents(kind, id) {
+                    self.queues.wake(*kind, dependent);
                 }
             }
         }

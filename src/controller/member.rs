@@ -231,6 +231,11 @@ impl<'a> Found<'a> {
         context: &Context,
     ) -> Outcome {
         let what = member.called();
+        let lost_from = member.was_in().filter(|_| *applied == Applied::Created);
+        if lost_from.is_some() {
+            let Mark { namespace, name, .. } = &self.mark;
+            context.was_made_anew(M::KIND, &ObjectId::new(namespace.as_str(), name.as_str()));
+        }
         Outcome {
             status,
             verdict: match not_ready {
@@ -246,7 +251,7 @@ impl<'a> Found<'a> {
                 claim: &self.claim,
                 applied,
                 drifted: self.record.as_ref().is_some_and(|record| record.drifted),
-                lost_from: member.was_in().filter(|_| *applied == Applied::Created),
+                lost_from,
                 store: context.store.as_ref(),
             }),
             look_again: None,
@@ -272,6 +277,7 @@ pub async fn made<M: Member>(
         return Ok(());
     }
     // By another hand, so that no status tells of the end of it.
+    context.is_missed(M::KIND, id, member.conditions());
     Err(Problem::transient(
         Reason::StoreDependencyMissing,
         format!(
@@ -409,7 +415,7 @@ pub async fn clean_up<M: Member>(
     let tenant_id = home::of_deleted(&tenant, context).await.map_err(deletion::waits)?;
     let Some(tenant_id) = tenant_id else {
         return Ok(left_alone(
-            "its Tenant is gone, or goes too. An object of the same namespace and name takes it up again",
+            "its Tenant is gone, or goes too, and what becomes of all in it is said by that one's deletionPolicy",
         ));
     };
     let Some(key) = member.key(&tenant_id, context) else {

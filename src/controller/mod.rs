@@ -21,6 +21,7 @@ mod informer;
 mod inherit;
 mod keystores;
 mod labels;
+mod lost;
 mod member;
 mod namespace;
 mod news;

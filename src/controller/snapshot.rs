@@ -5,6 +5,7 @@ use kube::Resource;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::conditions;
 use crate::{
     api::{Condition, RECONCILE_ANNOTATION},
     policy::{Problem, Reason},
@@ -71,7 +72,7 @@ impl Snapshot {
 
     /// Whether it was Ready.
     pub fn is_ready(&self) -> bool {
-        self.conditions.iter().any(|ready| ready.type_ == "Ready" && ready.status == "True")
+        conditions::is_ready(&self.conditions)
     }
 }
 

@@ -6,22 +6,19 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{context::Context, index::Kind};
-use crate::store::{Error, Key};
+use crate::store::Error;
 
-/// How often it is asked whether it is there: by one read.
+/// How often it is asked whether it is there: by one read, as long as nothing is wrong.
 const PERIOD: Duration = Duration::from_secs(5);
-/// What it is asked for. No tenant can have this name: it is no DNS label.
-const NOTHING: &str = "-";
 
 /// Runs until it is dropped.
 pub async fn run(context: Arc<Context>) {
-    let nothing = Key::Tenant { tenant: NOTHING.into() };
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut was_there = true;
     loop {
         ticks.tick().await;
-        let why = match context.store.observe(&nothing).await {
+        let why = match context.store.check().await {
             Err(Error::Unavailable(why) | Error::Broken(why)) if context.term.is_held() => {
                 Some(why)
             }

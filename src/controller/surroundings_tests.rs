@@ -159,12 +159,17 @@ fn what_belongs_to_another_tenant_is_named() {
     assert_eq!(
         world.says("Role", "a/editor", in_acme(role)),
         [
-            "spec.namespaceRef: sales belongs to another tenant than this object",
-            "spec.composites: reader belongs to another tenant than this object",
+            "spec.namespaceRef: sales belongs to another tenant than this object: both must have the same tenantRef",
+            "spec.composites: reader belongs to another tenant than this object: both must have the same tenantRef",
         ]
     );
     let user = world.says("User", "a/ada", in_acme(json!({"roles": [{"name": "reader"}]})));
-    assert_eq!(user, ["spec.roles: reader belongs to another tenant than this object"]);
+    assert_eq!(
+        user,
+        [
+            "spec.roles: reader belongs to another tenant than this object: both must have the same tenantRef"
+        ]
+    );
 }
 
 #[test]
@@ -190,7 +195,7 @@ fn what_a_profile_locks_is_set_in_vain() {
     assert_eq!(
         world.says("Role", "a/reader", in_acme(json!({}))),
         [
-            "the plan gold of tenant acme does not have it: planDetails.rbacManagement is false in its TenantProfile"
+            "the plan gold of tenant acme does not have it: planDetails.rbacManagement is false in its TenantProfile. Set it to true there, or delete this object"
         ]
     );
 }
@@ -203,7 +208,7 @@ fn what_tenant_and_profile_make_impossible_together_is_told() {
         "profileRef": {"name": "strict"}, "settings": {"policies": {"password": {"max": 20}}},
     });
     let said = world.says("Tenant", "a/acme", tenant.clone());
-    assert!(said[0].contains("as tenant and profile make it"), "{said:?}");
+    assert!(said[0].contains("as tenant, profile and built-in values make it"), "{said:?}");
     tenant["adoptionPolicy"] = json!("Adopt");
     assert_eq!(world.says("Tenant", "a/acme", tenant), Vec::<String>::new());
     let profile = json!({"settings": {"policies": {"password": {"max": 4}}}});

@@ -139,7 +139,7 @@ pub fn decide(inputs: Inputs<'_>) -> Result<Document, Problem> {
             class: Class::Unsupported,
             reason: Reason::UnsupportedByStore,
             message: format!(
-                "the store cannot do {}: unset it or switch it off",
+                "the store cannot do {}: unset it, switch it off, or take a value that it can do (docs/store-settings.md)",
                 unsupported.join(", ")
             ),
         });
@@ -211,7 +211,7 @@ fn check(document: &Document) -> Result<(), Problem> {
     let settings = document.typed_settings();
     let function = settings.hash_function.unwrap_or(HashFunction::Argon2);
     let password = settings.policies.and_then(|policies| policies.password).unwrap_or_default();
-    let whose = "settings.policies.password, as tenant and profile make it";
+    let whose = "settings.policies.password, as tenant, profile and built-in values make it";
     password::satisfiable(whose, &password, function)?;
     let keystore = document.typed_keystore();
     if let (Some(period), Some(before)) = (keystore.rotation_period, keystore.publish_before)
@@ -221,7 +221,7 @@ fn check(document: &Document) -> Result<(), Problem> {
         return Err(Problem::terminal(
             Reason::PublishBeforeTooLong,
             format!(
-                "keystore.publishBefore is {before} and keystore.rotationPeriod is {period}, as tenant and profile make them: publishBefore must be shorter"
+                "keystore.publishBefore is {before} and keystore.rotationPeriod is {period}, as tenant, profile and built-in values make them: publishBefore must be shorter"
             ),
         ));
     }

@@ -147,6 +147,9 @@ reasons! {
     /// What this object refers to was there, and the store does not have it any more, or not as it was: it is tried
     /// again by itself.
     StoreDependencyMissing,
+    /// The store does not let the operator do this: give it the right that the message names; it is tried again by
+    /// itself.
+    ForbiddenByStore,
     /// The store refuses the object, and will refuse it again: the message says why.
     RefusedByStore,
     /// The Kubernetes API answered with an error: it is tried again by itself.

@@ -28,6 +28,9 @@ pub enum Error {
     /// The store is away, locked, full, read-only or too slow: it will be tried again.
     #[error("the store cannot be reached: {0}")]
     Unavailable(String),
+    /// The operator may not do this in the store: it will be tried again, for nothing tells when it may.
+    #[error("the store does not let the operator do it: {0}")]
+    Forbidden(String),
     /// Something broke in the store over a write; whether, or how far, it was done is not known: it will be tried again.
     #[error("the store could not do it: {0}")]
     Broken(String),
@@ -72,9 +75,11 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             // What is missing was there for all that is known, so nothing tells of its coming.
-            Self::Unavailable(_) | Self::Broken(_) | Self::Raced | Self::Missing(_) => {
-                Class::Transient
-            }
+            Self::Unavailable(_)
+            | Self::Forbidden(_)
+            | Self::Broken(_)
+            | Self::Raced
+            | Self::Missing(_) => Class::Transient,
             // When a seat or a name becomes free, whoever waits for it is woken.
             // Nor is there anything to try again for one that has lost the store: two operators must not take it from each other in turns.
             Self::Refused(_) | Self::Taken(_) | Self::LimitReached { .. } | Self::TakenOver => {
@@ -88,6 +93,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self {
             Self::Unavailable(_) | Self::Broken(_) => Reason::StoreUnavailable,
+            Self::Forbidden(_) => Reason::ForbiddenByStore,
             Self::Raced => Reason::StoreChanged,
             Self::Missing(_) => Reason::StoreDependencyMissing,
             Self::Taken(_) => Reason::Conflict,

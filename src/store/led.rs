@@ -57,6 +57,10 @@ impl Store for Led {
     async fn census(&self, tenant: &str) -> Result<Census, Error> {
         self.call(self.store.census(tenant)).await
     }
+
+    async fn check(&self) -> Result<(), Error> {
+        self.call(self.store.check()).await
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +92,7 @@ mod tests {
             led.apply(&other, &Expected::Absent).await.map(drop),
             led.delete(&key, &acme.mark).await.map(drop),
             led.census("acme").await.map(drop),
+            led.check().await,
         ] {
             let error = refused.unwrap_err().to_string();
             assert!(error.contains("does not lead any more"), "{error}");

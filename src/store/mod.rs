@@ -104,6 +104,9 @@ pub trait Store: Send + Sync {
     /// Counts who and what is in a tenant. Reads only.
     async fn census(&self, tenant: &str) -> Result<Census, Error>;
 
+    /// Whether it can be used now: read; and written, where it could not be when that was last tried.
+    async fn check(&self) -> Result<(), Error>;
+
     /// Done when another operator has taken the store over, so that this one must not go on. Where a
     /// store can be used by one operator at a time only, that never comes.
     fn taken_over(&self) -> BoxFuture<'_, ()> {

@@ -25,6 +25,12 @@ pub enum Key {
 }
 
 impl Key {
+    /// What no store has: no tenant can have this name, for it is no DNS label.
+    #[must_use]
+    pub fn nobodys() -> Self {
+        Self::Tenant { tenant: "-".into() }
+    }
+
     /// The kind of what is there.
     #[must_use]
     pub const fn kind(&self) -> Kind {

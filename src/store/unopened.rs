@@ -64,4 +64,8 @@ impl Store for Unopened {
     async fn census(&self, _tenant: &str) -> Result<Census, Error> {
         Err(self.error())
     }
+
+    async fn check(&self) -> Result<(), Error> {
+        Err(self.error())
+    }
 }

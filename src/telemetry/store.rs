@@ -89,4 +89,10 @@ impl Store for Measured {
         let result = self.store.census(tenant).await;
         self.count("census", began, result, |_| "counted")
     }
+
+    async fn check(&self) -> Result<(), Error> {
+        let began = Instant::now();
+        let result = self.store.check().await;
+        self.count("check", began, result, |()| "usable")
+    }
 }

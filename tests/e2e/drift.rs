@@ -1,6 +1,6 @@
 //! What another hand does to the store, to status, to the finalizer, and how it is put right.
 
-use keyreeve::api::{FINALIZER, PAUSED_ANNOTATION, Tenant};
+use keyreeve::api::{FINALIZER, Namespace, PAUSED_ANNOTATION, Role, Tenant, User};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
@@ -248,4 +248,38 @@ async fn a_store_that_was_lost_is_filled_anew_and_said_so() {
     };
     space.tenant("acme", "in the other store", in_another).await;
     assert_eq!(display_name(&mut space.database().await).await, "Acme");
+}
+
+/// What was in the tenant went with it, and no object in the cluster changes by that.
+#[tokio::test]
+async fn what_was_lost_with_its_tenant_is_made_anew_with_it() {
+    let space = Space::new("lost-within").await;
+    let _operator = Operator::start(&space);
+    space.create::<Tenant>("acme", json!({})).await;
+    space.in_acme::<Namespace>("sales", json!({})).await;
+    space.in_acme::<Role>("clerk", json!({"namespaceRef": {"name": "sales"}})).await;
+    space.in_acme::<Role>("boss", json!({"composites": [{"name": "clerk"}]})).await;
+    space.in_acme::<User>("ada", json!({"roles": [{"name": "boss"}]})).await;
+    space.well::<User>("ada").await;
+    let mut database = space.database().await;
+    let all = "SELECT 'namespace ' || name FROM namespaces UNION SELECT 'role ' || name FROM roles \
+               UNION SELECT name || ' > ' || role_name FROM role_composites \
+               UNION SELECT username || ' > ' || role_name FROM user_roles ORDER BY 1";
+    let before = database.texts(all).await;
+    assert_eq!(
+        before,
+        ["ada > boss", "boss > clerk", "namespace sales", "role boss", "role clerk"]
+    );
+
+    database.execute("DELETE FROM tenants WHERE tenant_id = 'acme'").await;
+    assert!(database.texts(all).await.is_empty(), "it went with its tenant");
+    space.resync("acme").await;
+    eventually("all is there again", async || database.texts(all).await == before).await;
+
+    // Whoever misses one tells it.
+    database.execute("DELETE FROM roles WHERE name = 'clerk'").await;
+    space.change::<Role>("boss", json!({"description": "Looks at its parts"})).await;
+    eventually("both are there again", async || database.texts(all).await == before).await;
+    space.well::<Role>("boss").await;
+    space.well::<User>("ada").await;
 }

@@ -244,7 +244,7 @@ async fn a_namespace_that_goes_names_its_roles_and_to_whom_they_are_granted() {
     space.let_go::<Namespace>("sales").await;
     let sales = space.waits::<Namespace>("sales", "DeletionBlocked").await;
     let place = &space.namespace;
-    let said = format!("Role {place}/clerk, granted to User {place}/ada");
+    let said = format!("Role {place}/clerk. Who holds it loses it: User {place}/ada");
     assert!(sales.message().contains(&said), "{}", sales.message());
     space.let_go::<Role>("clerk").await;
     until_gone(space.api::<Namespace>(), "sales").await;

@@ -17,7 +17,7 @@ fn impossible() -> Value {
     json!({"settings": {"policies": {"password": {"min": 20, "max": 10}}}})
 }
 
-const SENTENCE: &str = "spec.settings.policies.password: no password can satisfy it: a password may have at most 10 characters (max) and must have at least 20 (min)";
+const SENTENCE: &str = "spec.settings.policies.password: no password can satisfy it: a password may have at most 10 characters (max) and must have at least 20 (min): raise max, or lower min";
 
 #[tokio::test]
 async fn what_is_wrong_by_itself_is_refused_and_what_is_there_stays_editable() {

@@ -170,6 +170,11 @@ impl Controlled for Tenant {
             Err(error) => return Ok(self.with_keys_alone(keys, error.into())),
         };
 
+        let lost_from = self.was_in().filter(|_| applied == Applied::Created);
+        if lost_from.is_some() {
+            context.was_made_anew(Kind::Tenant, id);
+        }
+
         // Report.
         let (census, look_again) = match self.census(id, &tenant_id, context).await {
             Ok(census) => census,
@@ -183,7 +188,7 @@ impl Controlled for Tenant {
             claim: &claim,
             applied: &applied,
             drifted: record.as_ref().is_some_and(|record| record.drifted),
-            lost_from: self.was_in().filter(|_| applied == Applied::Created),
+            lost_from,
             not_ready,
             store: context.store.as_ref(),
             census,
@@ -367,7 +372,7 @@ impl Tenant {
         }
     }
 
-    fn conditions(&self) -> &[Condition] {
+    pub(super) fn conditions(&self) -> &[Condition] {
         self.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
     }
 

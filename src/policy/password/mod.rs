@@ -66,7 +66,7 @@ pub fn unsatisfiable(policy: &PasswordPolicy, function: HashFunction) -> Option<
     let Rules { min, lower, upper, number, .. } = rules;
     Some(match rules.max {
         Some(max) if max < min => format!(
-            "a password may have at most {max} characters (max) and must have at least {min} (min)"
+            "a password may have at most {max} characters (max) and must have at least {min} (min): raise max, or lower min"
         ),
         Some(max) if max < shortest.characters => format!(
             "a password may have at most {max} characters (max) and must have {}: {lower} lower-case (lowerCase), \

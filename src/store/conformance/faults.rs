@@ -71,7 +71,7 @@ const TABLE: [(Fault, Class, Reason, After); 16] = [
     (Fault::Silent,       Class::Transient, Reason::StoreUnavailable, AsBefore),
     (Fault::Ended,        Class::Transient, Reason::StoreUnavailable, AsBefore),
     (Fault::Unauthorized, Class::Transient, Reason::StoreUnavailable, AsBefore),
-    (Fault::Forbidden,    Class::Transient, Reason::StoreUnavailable, AsBefore),
+    (Fault::Forbidden,    Class::Transient, Reason::ForbiddenByStore, AsBefore),
     (Fault::NotFound,     Class::Transient, Reason::StoreChanged,     AsBefore),
     (Fault::Conflict,     Class::Transient, Reason::StoreChanged,     AsBefore),
     (Fault::Busy,         Class::Transient, Reason::StoreUnavailable, AsBefore),

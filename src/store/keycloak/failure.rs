@@ -116,7 +116,8 @@ impl From<Failure> for store::Error {
             Failure::Broken(ref what, _) if !what.starts_with(Method::GET.as_str()) => {
                 Self::Broken(failure.to_string())
             }
-            // Rights and credentials mend without any event that would tell: so by a timer.
+            Failure::Forbidden(_) => Self::Forbidden(failure.to_string()),
+            // Credentials mend without any event that would tell: so by a timer.
             other => Self::Unavailable(other.to_string()),
         }
     }
@@ -136,7 +137,7 @@ mod tests {
             (302, transient),
             (400, (Class::Terminal, Reason::RefusedByStore)),
             (401, transient),
-            (403, transient),
+            (403, (Class::Transient, Reason::ForbiddenByStore)),
             (404, (Class::Transient, Reason::StoreChanged)),
             (409, (Class::Transient, Reason::StoreChanged)),
             (408, transient),

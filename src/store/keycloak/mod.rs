@@ -240,6 +240,10 @@ impl Store for KeycloakStore {
     async fn census(&self, tenant: &str) -> Result<Census, Error> {
         self.take_census(tenant).await
     }
+
+    async fn check(&self) -> Result<(), Error> {
+        self.observe(&Key::nobodys()).await.map(|_| ())
+    }
 }
 
 /// Whether nothing is to be written.

@@ -30,7 +30,7 @@ impl KeycloakStore {
         let Some(realm) = self.server.read(&path(&[tenant])).await? else { return Ok(None) };
         let Some(id) = realm["id"].as_str() else {
             // Who may not see a realm is shown its name alone.
-            return Err(Error::Unavailable(format!(
+            return Err(Error::Forbidden(format!(
                 "Keycloak shows nothing of the realm {tenant} to the operator: give its service account the roles manage-realm, manage-users and manage-clients of that realm (docs/stores-keycloak.md)"
             )));
         };

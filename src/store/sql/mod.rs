@@ -156,6 +156,11 @@ impl Store for SqlStore {
         Ok(census)
     }
 
+    async fn check(&self) -> Result<(), Error> {
+        self.observe(&Key::nobodys()).await?;
+        self.writes.check(&self.engine).await
+    }
+
     fn taken_over(&self) -> BoxFuture<'_, ()> {
         self.engine.taken_over().boxed()
     }

@@ -10,7 +10,10 @@
 use std::{
     collections::{HashMap, VecDeque, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use tokio::sync::{Mutex as Turn, oneshot};
@@ -63,16 +66,46 @@ struct Lane {
 pub(super) struct Writes {
     lanes: Vec<Lane>,
     batch: usize,
+    /// Whether the last write found that it cannot be done now: reads may still go well, as where the disk is full.
+    failed: AtomicBool,
 }
 
 impl Writes {
     /// For so many transactions at a time, with so many writes in each.
     pub(super) fn new(writers: usize, batch: usize) -> Self {
-        Self { lanes: (0..writers.max(1)).map(|_| Lane::default()).collect(), batch: batch.max(1) }
+        Self {
+            lanes: (0..writers.max(1)).map(|_| Lane::default()).collect(),
+            batch: batch.max(1),
+            failed: AtomicBool::new(false),
+        }
     }
 
     /// Makes a write, together with others that wait. When the caller gives up before its turn, nothing is written.
     pub(super) async fn make(&self, engine: &Engine, write: Write) -> Result<Written, Error> {
+        let made = self.make_in_turn(engine, write).await;
+        match &made {
+            Err(error) if error.is_away() => self.failed.store(true, Relaxed),
+            Ok(written) if written.is_something() => self.failed.store(false, Relaxed),
+            _ => {}
+        }
+        made
+    }
+
+    /// Whether the store can be written; it is not asked as long as writes go well.
+    pub(super) async fn check(&self, engine: &Engine) -> Result<(), Error> {
+        if self.failed.load(Relaxed) {
+            let mut tx = engine.write().await?;
+            // Only what is committed shows whether there is room for it. Nothing of it is left.
+            tx.execute("INSERT INTO meta (name, value) VALUES ('check', '')", &[]).await?;
+            tx.execute("DELETE FROM meta WHERE name = 'check'", &[]).await?;
+            tx.commit().await?;
+            engine.check()?;
+            self.failed.store(false, Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn make_in_turn(&self, engine: &Engine, write: Write) -> Result<Written, Error> {
         let lane = self.lane(&write);
         lane.attempts.told()?;
         let (answer, mut answered) = oneshot::channel();

@@ -91,13 +91,21 @@ async fn what_is_no_answer_is_transient() {
         (vec![cut.clone(), cut.clone(), cut.clone(), cut], "gave no answer"),
         (vec![String::new(); 4], "gave no answer"),
         (vec![http(401, "", "{}"), http(401, "", "{}")], "client id and secret"),
-        (vec![http(403, "", "{}")], "manage-realm"),
         (vec![http(404, "", "404 page not found")], "whether Keycloak runs"),
     ] {
         let error = observe(answers).await.unwrap_err();
         assert_eq!((error.class(), error.reason()), (Class::Transient, Reason::StoreUnavailable));
         assert!(error.to_string().contains(says), "{error}");
         assert!(!error.to_string().contains("secret\""), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_operator_may_not_do_is_not_taken_for_a_server_that_is_away() {
+    for answer in [http(403, "", "{}"), http(200, "", r#"{"realm": "acme"}"#)] {
+        let error = observe(vec![answer]).await.unwrap_err();
+        assert_eq!((error.class(), error.reason()), (Class::Transient, Reason::ForbiddenByStore));
+        assert!(error.to_string().contains("manage-realm"), "{error}");
     }
 }
 

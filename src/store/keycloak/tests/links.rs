@@ -45,8 +45,8 @@ async fn a_link_that_is_taken_out_goes_and_one_that_the_user_made_stays() {
     let ada = hand.user(&realm, "ada").await;
     let links = path(&[&realm, "users", &ada, "federated-identity"]);
     let linked = async || -> Vec<Value> {
-        let links = hand.read(&links).await;
-        links.as_array().unwrap().iter().map(|link| link["userId"].clone()).collect()
+        let links = hand.0.list(&links).await.unwrap();
+        links.iter().map(|link| link["userId"].clone()).collect()
     };
     assert_eq!(linked().await, ["1"]);
     put(&backend, &["2"]).await;

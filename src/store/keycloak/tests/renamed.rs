@@ -192,4 +192,8 @@ impl Store for Renamed {
     async fn census(&self, tenant: &str) -> Result<Census, Error> {
         self.store.census(&self.tenant(tenant)).await
     }
+
+    async fn check(&self) -> Result<(), Error> {
+        self.store.check().await
+    }
 }

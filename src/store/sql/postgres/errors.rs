@@ -26,6 +26,10 @@ pub(in crate::store::sql) fn error(error: sqlx::Error) -> Error {
         "54000" | "54001" | "54011" | "54023" | "22001" => {
             Error::Refused("it is too big for the database: make it shorter".into())
         }
+        "42501" => {
+            let Explained { cause, hint } = explain(&error);
+            Error::Forbidden(format!("{cause}. {hint}"))
+        }
         _ => explain(&error).into(),
     }
 }

@@ -7,6 +7,7 @@ use crate::store::{
     Applied, Deleted, Desired, Error, Expected, Limits, State, Store,
     conformance::{
         Backend as _,
+        faults::Fault,
         samples::{self, desired, wide},
     },
     sql::{
@@ -19,7 +20,8 @@ on_both!(
     one_that_fails_fails_alone,
     more_than_one_batch,
     who_gave_up_is_not_written,
-    a_large_tenant_goes_in_parts
+    a_large_tenant_goes_in_parts,
+    one_that_takes_no_writes_is_found_out
 );
 
 fn apply(state: State) -> Write {
@@ -141,4 +143,30 @@ async fn a_large_tenant_goes_in_parts<H: Hand>(backend: Sql<H>) {
     let deleted = backend.store.delete(&other, &samples::mark(&other)).await.unwrap();
     assert_eq!(deleted, Deleted::Removed);
     assert_eq!(backend.store.observe(&other).await.unwrap(), None);
+}
+
+/// Where nothing can be written the store is looked after, though all can be read.
+async fn one_that_takes_no_writes_is_found_out<H: Hand>(_: Sql<H>) {
+    let backend = H::start_to_disturb().await;
+    let (acme, other) = (desired(samples::tenant("acme")), desired(samples::tenant("other")));
+    backend.store.apply(&acme, &Expected::Absent).await.unwrap();
+    let before = backend.fingerprint().await;
+    backend.store.check().await.unwrap();
+    assert_eq!(backend.fingerprint().await, before, "nobody writes to see whether that goes");
+    H::disturb(&backend, Fault::ReadOnly, 0).await;
+    let refused = backend.store.apply(&other, &Expected::Absent).await;
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+    assert!(backend.store.observe(&acme.state.key()).await.unwrap().is_some());
+    let Err(Error::Unavailable(why)) = backend.store.check().await else { panic!("it is well") };
+    assert!(why.contains("read-only"), "{why}");
+    H::calm(&backend, Fault::ReadOnly).await;
+    // Somebody else may just find out as well.
+    let mut checked = backend.store.check().await;
+    for _ in 0..3 {
+        if checked.is_err() {
+            checked = backend.store.check().await;
+        }
+    }
+    checked.unwrap();
+    assert!(backend.hand.texts("SELECT name FROM meta WHERE name = 'check'", &[]).await.is_empty());
 }
