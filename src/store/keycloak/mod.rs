@@ -30,6 +30,7 @@ mod retry_after;
 mod roles;
 mod server;
 mod settings;
+mod slow_realms;
 mod support;
 mod tenants;
 #[cfg(test)]

@@ -1,11 +1,7 @@
 //! Keycloak's Admin REST API: requests with a token, few at a time, sent again where that helps.
 
 use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex as Lock, MutexGuard as LockGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -19,6 +15,7 @@ use super::{
     Options,
     failure::Failure,
     retry_after::RetryAfter,
+    slow_realms::SlowRealms,
     token::{Token, Tokens},
     transport::{Call, NoAnswer, Raw, Transport},
 };
@@ -49,8 +46,8 @@ pub(super) struct Server {
     places: Semaphore,
     attempts: Attempts<Failure>,
     retry_after: RetryAfter,
-    /// The same of single realms, which may be slow alone: of those that are being asked, or are slow.
-    realms: Lock<HashMap<String, Arc<Attempts<Failure>>>>,
+    /// The same of single realms, which may be slow alone.
+    realms: SlowRealms,
     /// Keycloak makes or deletes one realm at a time; waiting here leaves the places to others.
     realm_turn: Mutex<()>,
     requests: Requests,
@@ -83,7 +80,7 @@ impl Server {
             places: Semaphore::new(options.concurrency.max(1)),
             attempts: Attempts::default(),
             retry_after: RetryAfter::default(),
-            realms: Lock::default(),
+            realms: SlowRealms::default(),
             realm_turn: Mutex::default(),
             requests: Requests::default(),
             term: options.term.clone(),
@@ -133,21 +130,12 @@ impl Server {
     /// What went wrong after this moment, if Keycloak is away or this realm slow since.
     pub(super) fn failed_since(&self, realm: &str, moment: Instant) -> Result<(), Failure> {
         self.attempts.failed_since(moment)?;
-        self.slow(realm).map_or(Ok(()), |attempts| attempts.failed_since(moment))
+        self.realms.failed_since(realm, moment)
     }
 
     /// What there is to say without a request, while somebody finds out whether the realm is still slow.
     pub(super) fn told(&self, realm: &str) -> Result<(), Failure> {
-        self.slow(realm).map_or(Ok(()), |attempts| attempts.told())
-    }
-
-    fn realms(&self) -> LockGuard<'_, HashMap<String, Arc<Attempts<Failure>>>> {
-        // Nothing panics while it is held.
-        self.realms.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn slow(&self, realm: &str) -> Option<Arc<Attempts<Failure>>> {
-        self.realms().get(realm).cloned()
+        self.realms.told(realm)
     }
 
     /// Reads an object; none if it is not there.
@@ -214,7 +202,6 @@ impl Server {
             .with_jitter()
             .build();
         let mut renewed = false;
-        let realm = realm_of(path);
         loop {
             if let Some((status, wait)) = self.retry_after.left(Instant::now()) {
                 if began.elapsed().saturating_add(wait) > LONGEST_WAIT {
@@ -222,12 +209,6 @@ impl Server {
                 }
                 tokio::time::sleep(wait).await;
             }
-            // Before one is made there is none.
-            let of_realm = if realm.is_empty() {
-                Arc::default()
-            } else {
-                self.realms().entry(realm.to_owned()).or_default().clone()
-            };
             let came_at = Instant::now();
             // In a box: it is large, and held in all that wait for a request.
             let attempt = Box::pin(async {
@@ -242,15 +223,11 @@ impl Server {
             let attempt = self.attempts.make_telling(attempt, |failure| {
                 if failure.is_slow() { None } else { Some(failure.is_away()) }
             });
-            let attempt = of_realm.make(attempt, Failure::is_slow);
+            let attempt = self.realms.ask(realm_of(path), attempt);
             let attempt =
                 self.term.during(attempt).await.unwrap_or_else(|ended| {
                     Err(Failure::Away(self.base.clone(), ended.to_string()))
                 });
-            if !attempt.as_ref().is_err_and(Failure::is_slow) {
-                // There is nothing to remember of it.
-                self.realms().remove(realm);
-            }
             let failure = match attempt {
                 Ok((_, Ok(body))) => return Ok(body),
                 Ok((token, Err(Failure::Unauthorized(_)))) if !renewed => {
