@@ -15,13 +15,15 @@ pub(super) struct Attempts<E>(Mutex<State<E>>);
 struct State<E> {
     /// With the moment at which it was known.
     failure: Option<(E, Instant)>,
+    /// Since when all attempts failed.
+    failing_since: Option<Instant>,
     /// Since when somebody finds out if it is still so.
     tried_since: Option<Instant>,
 }
 
 impl<E> Default for Attempts<E> {
     fn default() -> Self {
-        Self(Mutex::new(State { failure: None, tried_since: None }))
+        Self(Mutex::new(State { failure: None, failing_since: None, tried_since: None }))
     }
 }
 
@@ -38,6 +40,11 @@ impl<E: Clone> Attempts<E> {
             Some((failure, at)) if *at > moment => Err(failure.clone()),
             _ => Ok(()),
         }
+    }
+
+    /// For how long all attempts have failed.
+    pub(super) fn failing_for(&self) -> Option<Duration> {
+        self.state().failing_since.map(|since| since.elapsed())
     }
 
     /// Makes an attempt, unless there is no need for one. Its error may say that the store is away.
@@ -60,7 +67,9 @@ impl<E: Clone> Attempts<E> {
         let failure = result.as_ref().err();
         if let Some(is_away) = failure.map_or(Some(false), is_away) {
             let failure = failure.filter(|_| is_away);
-            self.state().failure = failure.map(|failure| (failure.clone(), Instant::now()));
+            let (mut state, now) = (self.state(), Instant::now());
+            state.failing_since = failure.map(|_| state.failing_since.unwrap_or(now));
+            state.failure = failure.map(|failure| (failure.clone(), now));
         }
         drop(trying);
         result
@@ -170,6 +179,20 @@ mod tests {
         assert_eq!(attempts.failed_since(Instant::now()), Ok(()), "who comes later tries");
         assert!(attempts.make(ready(Ok(())), is_away).await.is_ok());
         assert_eq!(attempts.failed_since(before), Ok(()), "it is back");
+        assert_eq!(attempts.failing_for(), None);
+    }
+
+    #[tokio::test]
+    async fn it_is_known_since_when_it_fails() {
+        let attempts = Attempts::default();
+        let fail = || attempts.make(ready(AWAY), is_away);
+        assert!(fail().await.is_err());
+        let first = attempts.state().failing_since.unwrap();
+        assert!(fail().await.is_err());
+        assert_eq!(attempts.state().failing_since, Some(first));
+        assert!(attempts.make(ready(Ok(())), is_away).await.is_ok());
+        assert!(fail().await.is_err());
+        assert!(attempts.state().failing_since.unwrap() > first, "it was back in between");
     }
 
     #[tokio::test]

@@ -78,9 +78,50 @@ impl Failure {
         }
     }
 
-    /// Whether nothing was heard of Keycloak at all.
-    pub(super) const fn is_away(&self) -> bool {
-        matches!(self, Self::Away(..) | Self::TimedOut(..))
+    /// Whether nothing was heard of Keycloak itself, or it asks to be left alone: others would fare no better.
+    pub(super) fn is_away(&self) -> bool {
+        match self {
+            Self::Away(..) | Self::TimedOut(..) | Self::Elsewhere(_) => true,
+            Self::Busy(status, Some(_)) => status.is_server_error(),
+            _ => false,
+        }
+    }
+
+    /// Whether it may be of all of Keycloak, or of one request alone.
+    pub(super) fn may_be_of_all(&self) -> bool {
+        match self {
+            Self::TimedOut(..) | Self::Elsewhere(_) => true,
+            Self::Busy(status, None) => status.is_server_error(),
+            _ => false,
+        }
+    }
+
+    /// The same, once it is known that Keycloak at this address answers nobody.
+    pub(super) fn of_all(self, base: &str) -> Self {
+        match self {
+            Self::Busy(status, None) if status.is_server_error() => Self::Away(
+                base.to_owned(),
+                format!(
+                    "it does not run, or is just starting: in its place something says {status}"
+                ),
+            ),
+            failure => failure,
+        }
+    }
+
+    /// The same, once it is known that Keycloak answers others. `what` is method and path, for messages, and this is
+    /// how long it took.
+    pub(super) fn of_one(self, what: &str, took: Duration) -> Self {
+        let seconds = took.as_secs().max(1);
+        match self {
+            Self::TimedOut(_, seconds) => Self::Slow(what.to_owned(), seconds),
+            // Who passes requests on waited for so long.
+            Self::Busy(StatusCode::GATEWAY_TIMEOUT, None) => Self::Slow(what.to_owned(), seconds),
+            Self::Elsewhere(_) => {
+                Self::Malformed(what.to_owned(), "it is a 404, but not Keycloak's own".into())
+            }
+            failure => failure,
+        }
     }
 
     /// Whether one request took long, and others need not.
@@ -170,5 +211,29 @@ mod tests {
         assert!(broken.may_be_tried_again(&Method::GET));
         assert!(!broken.may_be_tried_again(&Method::PUT), "`broken` counts those");
         assert!(!Failure::NotFound("x".into()).may_be_tried_again(&Method::GET));
+    }
+
+    #[test]
+    fn what_may_be_of_all_of_keycloak_is_told_apart() {
+        let busy = |status, wait| Failure::Busy(StatusCode::from_u16(status).unwrap(), wait);
+        let elsewhere = Failure::Elsewhere("x".into());
+        for failure in [
+            Failure::TimedOut("x".into(), 10),
+            elsewhere.clone(),
+            busy(502, None),
+            busy(503, None),
+            busy(504, None),
+        ] {
+            assert!(failure.may_be_of_all());
+            assert!(failure.clone().of_all("x").is_away(), "{failure}");
+            assert!(!failure.clone().of_one("GET /acme", Duration::ZERO).is_away(), "{failure}");
+        }
+        assert!(busy(504, None).of_one("GET /acme", Duration::from_secs(5)).is_slow());
+        // It asks to be left alone, so nobody asks it whether it answers.
+        let pause = Some(Duration::from_secs(3));
+        assert!(busy(503, pause).is_away() && !busy(503, pause).may_be_of_all());
+        for of_one in [busy(429, None), busy(429, pause), Failure::NotFound("x".into())] {
+            assert!(!of_one.may_be_of_all() && !of_one.is_away(), "{of_one}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Keycloak's Admin REST API: requests with a token, few at a time, sent again where that helps.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -27,6 +27,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// How long an answer may take: less than a leader's lease, because Keycloak cannot fence. What is under way when
 /// the leader's term ends is given up then, five seconds before another one can lead.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// For which part of that Keycloak may be away before nothing is sent again at once: a connection broke, or one server
+/// takes over from another. Later each object says so instead, and leaves its place to the next.
+const BLINK: u32 = 5;
 /// Making and deleting a realm take seconds, and longer beside others.
 const TIMEOUT_OF_REALMS: Duration = Duration::from_mins(1);
 /// How long it may take to find out whether Keycloak answers others.
@@ -35,7 +38,6 @@ const TIMEOUT_OF_PROBE: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 4;
 /// Nobody waits longer for a server that is too busy: the object is tried again later.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
 /// One Keycloak.
 pub(super) struct Server {
     base: String,
@@ -204,45 +206,35 @@ impl Server {
         let mut renewed = false;
         loop {
             if let Some((status, wait)) = self.retry_after.left(Instant::now()) {
-                if began.elapsed().saturating_add(wait) > LONGEST_WAIT {
+                let is_long = began.elapsed().saturating_add(wait) > LONGEST_WAIT;
+                if is_long || self.is_away_for_long() {
                     return Err(Failure::Busy(status, Some(wait)));
                 }
                 tokio::time::sleep(wait).await;
             }
-            let came_at = Instant::now();
-            // In a box: it is large, and held in all that wait for a request.
-            let attempt = Box::pin(async {
-                // The place comes first: a token must not grow old while waiting for one. It is never closed.
-                let _place = self.places.acquire().await;
-                let token = self.tokens.get(&self.transport, came_at).await?;
-                match self.send_once(&method, path, body, &token).await {
-                    Err(failure) if failure.is_away() || failure.is_slow() => Err(failure),
-                    answer => Ok((token, answer)),
-                }
-            });
-            let attempt = self.attempts.make_telling(attempt, |failure| {
-                if failure.is_slow() { None } else { Some(failure.is_away()) }
-            });
-            let attempt = self.realms.ask(realm_of(path), attempt);
-            let attempt =
-                self.term.during(attempt).await.unwrap_or_else(|ended| {
-                    Err(Failure::Away(self.base.clone(), ended.to_string()))
-                });
-            let failure = match attempt {
-                Ok((_, Ok(body))) => return Ok(body),
-                Ok((token, Err(Failure::Unauthorized(_)))) if !renewed => {
+            let is_sent = AtomicBool::new(false);
+            let attempt = self.attempt(&method, path, body, &is_sent);
+            let failure = match self.term.during(attempt).await {
+                Err(ended) => return Err(Failure::Away(self.base.clone(), ended.to_string())),
+                Ok(Ok((_, Ok(body)))) => return Ok(body),
+                Ok(Ok((token, Err(Failure::Unauthorized(_))))) if !renewed => {
                     // The token was revoked, or the secret changed.
                     renewed = true;
                     self.tokens.forget(&token).await;
                     continue;
                 }
-                Ok((_, Err(failure))) | Err(failure) => failure,
+                Ok(Ok((_, Err(failure))) | Err(failure)) => failure,
             };
-            if let Failure::Busy(status, Some(wait)) = failure {
-                self.retry_after.asked(status, wait, Instant::now());
-            }
-            let pause = pauses.next().filter(|pause| {
+            let may_be_tried_again = if is_sent.into_inner() {
                 failure.may_be_tried_again(&method)
+            } else {
+                // Nobody has done any of it.
+                failure.is_away() || failure.may_be_tried_again(&method)
+            };
+            let is_over = failure.is_away() && self.is_away_for_long();
+            let pause = pauses.next().filter(|pause| {
+                may_be_tried_again
+                    && !is_over
                     && began.elapsed().saturating_add(*pause) <= LONGEST_WAIT
             });
             let Some(pause) = pause else { return Err(failure) };
@@ -250,7 +242,49 @@ impl Server {
         }
     }
 
-    /// Whether Keycloak answers what costs it little: then one request took long, and others need not.
+    /// Whether it is no longer likely to pass in a moment.
+    fn is_away_for_long(&self) -> bool {
+        self.attempts.failing_for().is_some_and(|time| time > self.timeout / BLINK)
+    }
+
+    /// Sends a request once, unless Keycloak is away or the realm slow, and somebody finds out whether it still is.
+    /// What is answered comes with the token that it was sent with.
+    async fn attempt(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        is_sent: &AtomicBool,
+    ) -> Result<(Token, Result<Value, Failure>), Failure> {
+        let came_at = Instant::now();
+        // In a box: it is large, and held in all that wait for a request.
+        let attempt = Box::pin(async {
+            // The place comes first: a token must not grow old while waiting for one. It is never closed.
+            let _place = self.places.acquire().await;
+            let token = self.tokens.get(&self.transport, came_at).await;
+            let token = token.map_err(|failure| self.heard(failure).of_all(&self.base))?;
+            is_sent.store(true, Ordering::Relaxed);
+            match self.send_once(method, path, body, &token).await {
+                Err(failure) if failure.is_away() || failure.is_slow() => Err(failure),
+                answer => Ok((token, answer)),
+            }
+        });
+        let attempt = self.attempts.make_telling(attempt, |failure| {
+            if failure.is_slow() { None } else { Some(failure.is_away()) }
+        });
+        self.realms.ask(realm_of(path), attempt).await
+    }
+
+    /// Remembers for how long it asks to be left alone.
+    fn heard(&self, failure: Failure) -> Failure {
+        if let Failure::Busy(status, Some(wait)) = failure {
+            self.retry_after.asked(status, wait, Instant::now());
+        }
+        failure
+    }
+
+    /// Whether Keycloak answers what costs it little: then what went wrong is of one request, and others need not
+    /// suffer. A page of what stands before it is no answer of its own.
     async fn answers(&self) -> bool {
         let url = format!("{}/realms/master", self.base);
         let call = Call {
@@ -260,7 +294,11 @@ impl Server {
             body: None,
             timeout: TIMEOUT_OF_PROBE,
         };
-        self.transport.send(call).await.is_ok()
+        let answer = self.transport.send(call).await;
+        answer.is_ok_and(|answer| {
+            !answer.status.is_server_error()
+                && matches!(serde_json::from_slice(&answer.body), Ok(Value::Object(_)))
+        })
     }
 
     async fn send_once(
@@ -270,8 +308,8 @@ impl Server {
         body: Option<&Value>,
         token: &Token,
     ) -> Result<Value, Failure> {
-        let is_slow = makes_or_deletes_a_realm(method, path);
-        let timeout = if is_slow { TIMEOUT_OF_REALMS } else { self.timeout };
+        let is_long = makes_or_deletes_a_realm(method, path);
+        let timeout = if is_long { TIMEOUT_OF_REALMS } else { self.timeout };
         let url = format!("{}/admin/realms{path}", self.base);
         let body = body.map(|body| ("application/json", super::body::of(body)));
         let call = Call {
@@ -284,6 +322,7 @@ impl Server {
         // What is looked for may be personal: the query stays out of messages.
         let path = path.split('?').next().unwrap_or_default();
         let what = format!("{method} {path}");
+        let began = Instant::now();
         let answer = self.transport.send(call).await.map_err(|error| match error {
             NoAnswer::TimedOut => Failure::TimedOut(self.base.clone(), timeout.as_secs()),
             NoAnswer::Broken(cause) => Failure::Away(self.base.clone(), cause),
@@ -291,17 +330,21 @@ impl Server {
                 Failure::Malformed(what.clone(), format!("it is longer than {bytes} bytes"))
             }
         });
-        let answer = match answer {
-            Err(Failure::TimedOut(_, seconds)) if is_slow || Box::pin(self.answers()).await => {
-                return Err(Failure::Slow(what, seconds));
+        let took = began.elapsed();
+        match answer.and_then(|answer| understand(&what, &answer, &self.base)) {
+            Ok(answered) => {
+                let is_read = method == Method::GET;
+                let counter = if is_read { &self.requests.reads } else { &self.requests.writes };
+                counter.fetch_add(1, Ordering::Relaxed);
+                Ok(answered)
             }
-            answer => answer?,
-        };
-        let answered = understand(&what, &answer, &self.base)?;
-        let counter =
-            if method == Method::GET { &self.requests.reads } else { &self.requests.writes };
-        counter.fetch_add(1, Ordering::Relaxed);
-        Ok(answered)
+            Err(failure) if failure.may_be_of_all() => Err(if Box::pin(self.answers()).await {
+                failure.of_one(&what, took)
+            } else {
+                failure.of_all(&self.base)
+            }),
+            Err(failure) => Err(self.heard(failure)),
+        }
     }
 }
 

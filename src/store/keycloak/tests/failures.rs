@@ -53,7 +53,7 @@ async fn answering(answers: Vec<String>) -> Options {
 }
 
 /// A place for a server, and a store's way to it.
-async fn listening() -> (TcpListener, Options) {
+pub(super) async fn listening() -> (TcpListener, Options) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let secret = Source::Value("secret".to_owned().into());
@@ -61,13 +61,13 @@ async fn listening() -> (TcpListener, Options) {
     (listener, Options::new(Address::parse(&address).unwrap(), credentials))
 }
 
-fn a_token() -> String {
+pub(super) fn a_token() -> String {
     // The claims of `{"sub":"operator"}`.
     let token = json!({"access_token": "x.eyJzdWIiOiJvcGVyYXRvciJ9.x", "expires_in": 60});
     http(200, "", &token.to_string())
 }
 
-fn http(status: u16, headers: &str, body: &str) -> String {
+pub(super) fn http(status: u16, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -175,6 +175,8 @@ async fn a_busy_server_is_asked_again_when_it_says() {
     let answers = vec![
         http(429, "Retry-After: 1\r\n", "{}"),
         http(503, "", "{}"),
+        // Is it of all of Keycloak?
+        http(200, "", "{}"),
         http(401, "", "{}"),
         http(404, "", "{}"),
     ];

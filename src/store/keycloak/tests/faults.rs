@@ -22,6 +22,8 @@ pub(super) enum Act {
     Answer(u16),
     /// Answers it itself, with what is no JSON.
     Babble,
+    /// The same, with this status, as what stands before a server does that is away.
+    Page(u16),
     /// Closes the connection.
     Cut,
     /// Passes it on, and closes the connection once it is answered.
@@ -126,6 +128,7 @@ async fn pass(
             return answer(&mut client, status, &headers, r#"{"error":"unknown_error"}"#).await;
         }
         Act::Babble => return answer(&mut client, 200, "", "<html>").await,
+        Act::Page(status) => return answer(&mut client, status, "", "<html>").await,
         Act::Cut => return Ok(()),
         Act::Hang => return client.read_buf(&mut request).await.map(|_| ()),
         Act::Pass | Act::CutAfter => {}

@@ -11,6 +11,7 @@ mod hand;
 mod links;
 mod login;
 mod neighbours;
+mod outage;
 mod renamed;
 mod requests;
 mod slow_realm;
