@@ -10,7 +10,11 @@ const MOMENT: Duration = Duration::from_secs(5);
 
 /// How the last attempt to reach the store ended, with what went wrong as an `E`. One that fails takes seconds,
 /// and there are few turns for them: were every object to wait in one, status would be late for all.
-pub(super) struct Attempts<E>(Mutex<State<E>>);
+pub(super) struct Attempts<E> {
+    state: Mutex<State<E>>,
+    /// How long an attempt speaks for others at most.
+    moment: Duration,
+}
 
 struct State<E> {
     /// With the moment at which it was known.
@@ -23,14 +27,32 @@ struct State<E> {
 
 impl<E> Default for Attempts<E> {
     fn default() -> Self {
-        Self(Mutex::new(State { failure: None, failing_since: None, tried_since: None }))
+        Self::speaking_for(MOMENT)
+    }
+}
+
+impl<E> Attempts<E> {
+    /// Whose attempts each speak for others as long as they last: they surely end, and while they do not, another one
+    /// would fare no better.
+    pub(super) fn each_to_its_end() -> Self {
+        Self::speaking_for(Duration::MAX)
+    }
+
+    fn speaking_for(moment: Duration) -> Self {
+        let state = State { failure: None, failing_since: None, tried_since: None };
+        Self { state: Mutex::new(state), moment }
     }
 }
 
 impl<E: Clone> Attempts<E> {
+    /// What is wrong, as far as it is known.
+    pub(super) fn failure(&self) -> Option<E> {
+        self.state().failure.as_ref().map(|(failure, _)| failure.clone())
+    }
+
     /// What there is to say without an attempt: the last one failed, and another one is under way.
     pub(super) fn told(&self) -> Result<(), E> {
-        self.state().told()
+        self.state().told(self.moment)
     }
 
     /// What went wrong after this moment, and still does for all that is known: for who has waited since then for
@@ -78,7 +100,7 @@ impl<E: Clone> Attempts<E> {
     /// While nothing is known to be wrong, all may try.
     fn begin(&self) -> Result<Option<Trying<'_, E>>, E> {
         let mut state = self.state();
-        state.told()?;
+        state.told(self.moment)?;
         if state.failure.is_none() {
             return Ok(None);
         }
@@ -88,7 +110,7 @@ impl<E: Clone> Attempts<E> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<E>> {
-        state(&self.0)
+        state(&self.state)
     }
 }
 
@@ -98,8 +120,8 @@ fn state<E>(attempts: &Mutex<State<E>>) -> MutexGuard<'_, State<E>> {
 }
 
 impl<E: Clone> State<E> {
-    fn told(&self) -> Result<(), E> {
-        let is_tried = self.tried_since.is_some_and(|since| since.elapsed() < MOMENT);
+    fn told(&self, moment: Duration) -> Result<(), E> {
+        let is_tried = self.tried_since.is_some_and(|since| since.elapsed() < moment);
         match &self.failure {
             Some((failure, _)) if is_tried => Err(failure.clone()),
             _ => Ok(()),
@@ -115,7 +137,7 @@ struct Trying<'a, E> {
 
 impl<E> Drop for Trying<'_, E> {
     fn drop(&mut self) {
-        let mut state = state(&self.attempts.0);
+        let mut state = state(&self.attempts.state);
         // Another one may have begun since.
         state.tried_since = state.tried_since.filter(|since| *since != self.since);
     }
@@ -154,6 +176,22 @@ mod tests {
         back.send(()).unwrap();
         assert!(one.await.is_ok());
         assert_eq!(attempts.told(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn how_long_an_attempt_speaks_for_others_may_be_said() {
+        let away_for = |moment| async move {
+            let attempts = Attempts::speaking_for(moment);
+            assert!(attempts.make(ready(AWAY), is_away).await.is_err());
+            assert_eq!(attempts.failure(), Some("away"));
+            attempts
+        };
+        let (short, long) = (away_for(Duration::ZERO).await, away_for(Duration::MAX).await);
+        for (attempts, told) in [(short, Ok(())), (long, AWAY)] {
+            let mut one = Box::pin(attempts.make(pending::<Result<(), &str>>(), is_away));
+            assert!(poll!(&mut one).is_pending());
+            assert_eq!(attempts.told(), told);
+        }
     }
 
     #[tokio::test]

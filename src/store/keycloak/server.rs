@@ -82,7 +82,7 @@ impl Server {
             places: Semaphore::new(options.concurrency.max(1)),
             attempts: Attempts::default(),
             retry_after: RetryAfter::default(),
-            realms: SlowRealms::default(),
+            realms: SlowRealms::new(options.concurrency),
             realm_turn: Mutex::default(),
             requests: Requests::default(),
             term: options.term.clone(),
