@@ -261,6 +261,10 @@ impl Server {
         let attempt = Box::pin(async {
             // The place comes first: a token must not grow old while waiting for one. It is never closed.
             let _place = self.places.acquire().await;
+            if let Some((status, wait)) = self.retry_after.left(Instant::now()) {
+                // That was said while this one waited.
+                return Err(Failure::Busy(status, Some(wait)));
+            }
             let token = self.tokens.get(&self.transport, came_at).await;
             let token = token.map_err(|failure| self.heard(failure).of_all(&self.base))?;
             is_sent.store(true, Ordering::Relaxed);
@@ -269,8 +273,11 @@ impl Server {
                 answer => Ok((token, answer)),
             }
         });
-        let attempt = self.attempts.make_telling(attempt, |failure| {
-            if failure.is_slow() { None } else { Some(failure.is_away()) }
+        let attempt = self.attempts.make_telling(attempt, |failure| match failure {
+            _ if failure.is_away() => Some(true),
+            // It tells of one request, or of what others heard.
+            Failure::Slow(..) | Failure::Busy(..) => None,
+            _ => Some(false),
         });
         self.realms.ask(realm_of(path), attempt).await
     }

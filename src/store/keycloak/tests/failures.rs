@@ -206,6 +206,19 @@ async fn a_server_that_asks_for_a_long_pause_gets_it() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_place_when_it_asks_for_a_pause_sends_nothing_either() {
+    let nothing = || http(404, "", "{}");
+    let answers = vec![http(429, "Retry-After: 60\r\n", "{}"), nothing(), nothing()];
+    let options = Options { concurrency: 1, ..answering(answers).await };
+    let store = KeycloakStore::open(&options).await.unwrap();
+    let keys = ["one", "two", "three"].map(|name| Key::Tenant { tenant: name.into() });
+    for observed in join_all(keys.iter().map(|key| store.observe(key))).await {
+        let error = observed.unwrap_err();
+        assert!(error.to_string().contains("429"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_let_in_with_a_wrong_secret() {
     let options = Options::new(
         Address::parse(&variable("")).unwrap(),
