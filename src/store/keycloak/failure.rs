@@ -19,6 +19,11 @@ pub(super) enum Failure {
     /// One request took too long, while Keycloak answers others.
     #[error("Keycloak did not end {0} within {1} s")]
     Slow(String, u64),
+    /// Another realm is made or deleted.
+    #[error(
+        "Keycloak has been making or deleting another realm for {0} s, and does one at a time: this one comes after it"
+    )]
+    NotItsTurn(u64),
     /// Where Keycloak should be there is none.
     #[error("{0} is not there: look at the path in --store, and whether Keycloak runs")]
     Elsewhere(String),

@@ -24,6 +24,7 @@ mod options;
 mod password_policy;
 mod profile;
 mod realm;
+mod realm_turn;
 mod recent;
 mod relations;
 mod retry_after;
@@ -226,7 +227,7 @@ impl Store for KeycloakStore {
             Key::User { .. } => server::path(&[tenant, "users", &found.id]),
         };
         let realm_turn = match key {
-            Key::Tenant { .. } => Some(self.server.realm_turn().await),
+            Key::Tenant { .. } => Some(self.server.realm_turn().await?),
             _ => None,
         };
         self.server.delete(&path, None).await?;

@@ -9,11 +9,12 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::{
     Options,
     failure::Failure,
+    realm_turn::{RealmTurn, Taken},
     retry_after::RetryAfter,
     slow_realms::SlowRealms,
     token::{Token, Tokens},
@@ -27,7 +28,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// How long an answer may take: less than a leader's lease, because Keycloak cannot fence. What is under way when
 /// the leader's term ends is given up then, five seconds before another one can lead.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// For which part of that Keycloak may be away before nothing is sent again at once: a connection broke, or one server
+/// For this part of it Keycloak may be away before nothing is sent again at once: a connection broke, or one server
 /// takes over from another. Later each object says so instead, and leaves its place to the next.
 const BLINK: u32 = 5;
 /// Making and deleting a realm take seconds, and longer beside others.
@@ -38,6 +39,7 @@ const TIMEOUT_OF_PROBE: Duration = Duration::from_secs(1);
 const ATTEMPTS: usize = 4;
 /// Nobody waits longer for a server that is too busy: the object is tried again later.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 /// One Keycloak.
 pub(super) struct Server {
     base: String,
@@ -47,11 +49,9 @@ pub(super) struct Server {
     timeout: Duration,
     places: Semaphore,
     attempts: Attempts<Failure>,
-    retry_after: RetryAfter,
-    /// The same of single realms, which may be slow alone.
     realms: SlowRealms,
-    /// Keycloak makes or deletes one realm at a time; waiting here leaves the places to others.
-    realm_turn: Mutex<()>,
+    retry_after: RetryAfter,
+    realm_turn: RealmTurn,
     requests: Requests,
     term: Term,
 }
@@ -81,9 +81,9 @@ impl Server {
             timeout: TIMEOUT,
             places: Semaphore::new(options.concurrency.max(1)),
             attempts: Attempts::default(),
-            retry_after: RetryAfter::default(),
             realms: SlowRealms::new(options.concurrency),
-            realm_turn: Mutex::default(),
+            retry_after: RetryAfter::default(),
+            realm_turn: RealmTurn::default(),
             requests: Requests::default(),
             term: options.term.clone(),
         })
@@ -94,9 +94,14 @@ impl Server {
         Ok(self.tokens.get(&self.transport, Instant::now()).await?.subject)
     }
 
-    /// Held while a realm is made or deleted.
-    pub(super) async fn realm_turn(&self) -> MutexGuard<'_, ()> {
-        self.realm_turn.lock().await
+    /// Held while a realm is made or deleted. Or what went wrong with Keycloak while this one waited; or that another one
+    /// takes longer than requests should: then nobody waits, because there is other work to do.
+    pub(super) async fn realm_turn(&self) -> Result<Taken<'_>, Failure> {
+        let came = Instant::now();
+        let turn = self.realm_turn.take(self.timeout).await;
+        let turn = turn.map_err(|had| Failure::NotItsTurn(had.as_secs()))?;
+        self.attempts.failed_since(came)?;
+        Ok(turn)
     }
 
     #[cfg(test)]

@@ -115,7 +115,7 @@ impl KeycloakStore {
             }
             realm["components"][keys::PROVIDER] = keys::components(tenant, keys);
         }
-        let _turn = self.server.realm_turn().await;
+        let _turn = self.server.realm_turn().await?;
         self.server.post("", realm).await?;
         Ok(())
     }

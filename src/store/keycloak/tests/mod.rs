@@ -12,6 +12,7 @@ mod links;
 mod login;
 mod neighbours;
 mod outage;
+mod realm_turn;
 mod renamed;
 mod requests;
 mod slow_realm;
