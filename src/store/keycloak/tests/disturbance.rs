@@ -15,12 +15,12 @@ use super::{
 };
 use crate::store::{conformance::faults::Fault, keycloak::KeycloakStore};
 
-/// How long a store waits that is to find out that nobody answers.
-const HASTE: Duration = Duration::from_secs(1);
+/// How long a store waits that is to find out that nobody answers. What it reads before is really answered.
+const HASTE: Duration = Duration::from_secs(3);
 
 pub(super) const SUFFERS: &[(Fault, &str)] = &[
     (Fault::Away, "gave no answer"),
-    (Fault::Silent, "within 1 s"),
+    (Fault::Silent, "within 3 s"),
     (Fault::Unauthorized, "client id and secret"),
     (Fault::Forbidden, "manage-realm"),
     (Fault::NotFound, "trying again"),
