@@ -7,7 +7,9 @@ use std::{
 };
 
 use k8s_openapi::{
-    api::{apps::v1::Deployment, core::v1::Pod, rbac::v1::Role as RbacRole},
+    api::{
+        apps::v1::Deployment, coordination::v1::Lease, core::v1::Pod, rbac::v1::Role as RbacRole,
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use keyreeve::api::Tenant;
@@ -161,6 +163,39 @@ async fn an_install_that_is_well_needs_nobody_and_what_is_broken_is_named() {
     let troubles = look().troubles();
     assert!(troubles[0].starts_with("Operator: of the Deployment hook-keyreeve"), "{troubles:?}");
     assert!(troubles[0].contains(says), "{troubles:?}");
+    let store = troubles.iter().find(|trouble| trouble.starts_with("Store: ")).unwrap();
+    assert!(store.contains("no operator is seen to work"), "{store}");
+}
+
+#[tokio::test]
+async fn that_nobody_leads_is_found_by_looking_twice_whatever_the_lease_says_of_the_time() {
+    let space = Space::new("doctor-lease").await;
+    // With PostgreSQL the chart has a leader elected; the store is a file all the same.
+    let values =
+        ["store.url=postgres://database.example/keyreeve", "store.credentialsSecret=database"];
+    let hook = Hook::install_with(&space, &values).await;
+    tell_of_pod(&space, json!({"conditions": [{"type": "Ready", "status": "True"}]})).await;
+    deployment_has(&space, 1).await;
+    let elects = ["--leader-elect", "--leader-elect-resource-name", "hook-keyreeve"];
+    let operator = hook.start(&space, &elects);
+    space.create::<Tenant>("acme", json!({})).await;
+    space.ready("acme").await;
+    space.is_reviewed().await;
+    let admin = setting("KEYREEVE_TEST_KUBECONFIG");
+    let look = || look(admin.as_ref(), &["--namespace", &space.namespace]);
+    assert_eq!(look().troubles(), Vec::<String>::new());
+
+    assert!(operator.stop().await.success());
+    let spec = json!({"holderIdentity": "one", "renewTime": "2099-01-01T00:00:00.000000Z"});
+    let held = Patch::Merge(json!({"spec": spec}));
+    let leases = space.api::<Lease>();
+    leases.patch("hook-keyreeve", &PatchParams::default(), &held).await.unwrap();
+    let found = look();
+    let troubles = found.troubles();
+    let nobody = "Operator: no replica leads, so nothing is carried out: of the Lease hook-keyreeve one, which holds it, did not renew it";
+    assert!(troubles[0].starts_with(nobody), "{troubles:#?}");
+    assert!(troubles[1].starts_with("Store: the sqlite store has 1 Tenant"), "{troubles:#?}");
+    assert_eq!((troubles.len(), found.code), (2, Some(1)), "{troubles:#?}");
 }
 
 #[tokio::test]

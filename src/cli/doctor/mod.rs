@@ -23,16 +23,20 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Client, Config};
 use serde::Serialize;
+use tokio::time::{Instant, sleep};
 
 use self::{
     line::{Check, Line, Verdict, counted},
     look::Looked,
     settings::Settings,
 };
-use crate::api::schema;
+use crate::{api::schema, leadership::Place};
 
 /// How long the API server may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long nothing is asked between two looks at the Lease.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What to do about what could not be looked at.
 const ASK: &str = "ask as somebody who may, or for the right to";
@@ -126,7 +130,7 @@ impl Doctor {
                 let place =
                     namespace.map_or("anywhere".into(), |name| format!("in the namespace {name}"));
                 lines.push(operator::missing(&place));
-                lines.extend(of_objects(&client, &[]).await);
+                lines.extend(of_objects(&client, &[], false).await);
             }
             Ok(found) => {
                 for deployment in found {
@@ -135,7 +139,7 @@ impl Doctor {
             }
             Err(why) => {
                 lines.push(Line::unknown(Check::Operator, why, ASK));
-                lines.extend(of_objects(&client, &[]).await);
+                lines.extend(of_objects(&client, &[], false).await);
             }
         }
         Ok(Report { version: env!("CARGO_PKG_VERSION"), user, lines })
@@ -150,12 +154,13 @@ async fn of_operator(client: &Client, deployment: &Deployment, asking: &str) -> 
         Err(why) => vec![Line::unknown(Check::Operator, why, ASK)],
     };
     // Where none of it is ready, or is wanted, that has been said.
-    let runs = deployment.status.as_ref().and_then(|status| status.ready_replicas) > Some(0);
-    if let Some(place) = settings.needs.lease.as_ref().filter(|_| runs) {
-        lines.extend(match look::lease(client, place).await {
-            Ok(lease) => operator::judge_lease(&place.name, lease.as_ref(), Timestamp::now()),
-            Err(why) => Some(Line::unknown(Check::Operator, why, ASK)),
-        });
+    let mut works = deployment.status.as_ref().and_then(|status| status.ready_replicas) > Some(0);
+    if let Some(place) = settings.needs.lease.as_ref().filter(|_| works) {
+        let trouble = of_lease(client, place)
+            .await
+            .unwrap_or_else(|why| Some(Line::unknown(Check::Operator, why, ASK)));
+        works = trouble.is_none();
+        lines.extend(trouble);
     }
     lines.extend(match look::rights(client, &settings, asking).await {
         Ok(asked) => permissions::judge(&settings.user(), &asked),
@@ -168,15 +173,31 @@ async fn of_operator(client: &Client, deployment: &Deployment, asking: &str) -> 
         }
         Err(why) => vec![Line::unknown(Check::Webhook, why, ASK)],
     });
-    lines.extend(of_objects(client, &settings.needs.watch_namespaces).await);
+    lines.extend(of_objects(client, &settings.needs.watch_namespaces, works).await);
     lines
 }
 
-/// What the objects in these namespaces say, or in all.
-async fn of_objects(client: &Client, namespaces: &[String]) -> Vec<Line> {
+/// Looks at the Lease until it is renewed, which a leader does every 2 seconds. Says what is wrong if it is not.
+async fn of_lease(client: &Client, place: &Place) -> Looked<Option<Line>> {
+    let before = look::lease(client, place).await?;
+    let end = Instant::now() + operator::RENEWS;
+    loop {
+        sleep(PAUSE).await;
+        let after = look::lease(client, place).await?;
+        if operator::is_led(before.as_ref(), after.as_ref()) {
+            return Ok(None);
+        }
+        if Instant::now() > end {
+            return Ok(Some(operator::not_led(&place.name, after.as_ref())));
+        }
+    }
+}
+
+/// What the objects in these namespaces say, or in all, and whether an operator is seen to work that would say it.
+async fn of_objects(client: &Client, namespaces: &[String], works: bool) -> Vec<Line> {
     match look::objects(client, namespaces).await {
         Ok(found) => {
-            let mut lines = objects::judge_store(&found);
+            let mut lines = objects::judge_store(&found, works);
             lines.extend(objects::judge(&found, Timestamp::now()));
             lines
         }

@@ -55,8 +55,9 @@ impl Object {
     }
 }
 
-/// What they say of the store.
-pub fn judge_store(objects: &[Object]) -> Vec<Line> {
+/// What they say of the store. That none says it is away means something only while an operator works, which would
+/// have it said.
+pub fn judge_store(objects: &[Object], works: bool) -> Vec<Line> {
     let trouble = [Reason::StoreUnavailable, Reason::StoreTakenOver];
     let of_reason = trouble.into_iter().filter_map(|reason| {
         let say_so: Vec<_> =
@@ -71,16 +72,20 @@ pub fn judge_store(objects: &[Object]) -> Vec<Line> {
     }
     let tenants: Vec<_> =
         objects.iter().filter(|o| o.kind == "Tenant" && o.store.is_some()).collect();
-    vec![Line::ok(
-        Check::Store,
-        match tenants.first().and_then(|tenant| tenant.store.as_ref()) {
-            Some(kind) => format!(
-                "the {kind} store has {}, and none says that it is away",
-                counted(tenants.len(), "Tenant")
-            ),
-            None => "no Tenant is in it yet, so that none could say that it is away".into(),
-        },
-    )]
+    let Some(kind) = tenants.first().and_then(|tenant| tenant.store.as_ref()) else {
+        let says = "no Tenant is in it yet, so that none could say that it is away";
+        return vec![Line::ok(Check::Store, says)];
+    };
+    let has = format!("the {kind} store has {}", counted(tenants.len(), "Tenant"));
+    vec![if works {
+        Line::ok(Check::Store, format!("{has}, and none says that it is away"))
+    } else {
+        Line::unknown(
+            Check::Store,
+            format!("{has}, as they said last: no operator is seen to work that would say it now"),
+            "look again when one works: see the other lines",
+        )
+    }]
 }
 
 /// What they say of themselves.
@@ -217,9 +222,11 @@ mod tests {
             lines,
             [Line::ok(Check::Objects, "1 of 4 objects Ready, and nobody has to do anything")]
         );
-        let store = judge_store(&objects);
+        let store = judge_store(&objects, true);
         assert_eq!(store[0].says, "the sqlite store has 1 Tenant, and none says that it is away");
-        assert_eq!(judge_store(&[])[0].verdict, Verdict::Ok);
+        assert_eq!(judge_store(&[], true)[0].verdict, Verdict::Ok);
+        let before = judge_store(&objects, false);
+        assert_eq!(before[0].verdict, Verdict::Unknown, "it may have gone since: {before:?}");
     }
 
     #[test]
@@ -281,7 +288,8 @@ mod tests {
             waits("Tenant", "a/acme", "StoreUnavailable"),
             waits("User", "a/ada", "StoreUnavailable"),
         ];
-        let lines = judge_store(&objects);
+        let lines = judge_store(&objects, true);
+        assert_eq!(lines, judge_store(&objects, false));
         assert_eq!(lines.len(), 1);
         assert_eq!(
             lines[0].says,

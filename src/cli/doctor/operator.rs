@@ -1,6 +1,7 @@
 //! Whether the operator runs, by its Deployment and its Pods. Pure.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
 use k8s_openapi::api::{
     apps::v1::{Deployment, DeploymentStatus},
     coordination::v1::Lease,
@@ -12,9 +13,11 @@ use super::{
     line::{Check, Line, counted},
     settings::Settings,
 };
+use crate::policy::election::LEASE;
 
-/// How old the last renewal of the Lease may be: its clock and ours may differ by a minute.
-const RENEWED: SignedDuration = SignedDuration::from_mins(2);
+/// How long it may take until the Lease is renewed: another one takes it when it has run out, and that some seconds
+/// later.
+pub const RENEWS: Duration = LEASE.saturating_add(Duration::from_secs(5));
 
 /// What is to be said of an operator, with the Pods that its Deployment has made.
 pub fn judge(settings: &Settings, deployment: &Deployment, pods: &[Pod]) -> Vec<Line> {
@@ -77,22 +80,33 @@ fn is_rolled_out(deployment: &Deployment, status: &DeploymentStatus, wanted: i32
         && status.replicas.unwrap_or_default() <= updated
 }
 
-/// What is wrong with the Lease by which its replicas elect a leader: nothing, if one of them leads.
-pub fn judge_lease(name: &str, lease: Option<&Lease>, now: Timestamp) -> Option<Line> {
-    let renewed = lease.and_then(|lease| lease.spec.as_ref()?.renew_time.as_ref());
-    // One that is free goes to the next one within seconds, so that its age tells of that, too.
-    let why = match renewed.map(|renewed| now.duration_since(renewed.0)) {
-        None => "nobody has ever held it".to_owned(),
-        Some(age) if age > RENEWED => {
-            format!("it was renewed {} minutes ago for the last time", age.as_mins())
+/// Whether the Lease by which its replicas elect a leader was renewed between two looks. What is written in it as
+/// the time is only compared with itself: the leader's clock is not ours.
+pub fn is_led(before: Option<&Lease>, after: Option<&Lease>) -> bool {
+    let renewed =
+        |lease: Option<&Lease>| lease.and_then(|lease| lease.spec.as_ref()?.renew_time.clone());
+    holder(after).is_some() && renewed(after) != renewed(before)
+}
+
+/// What is wrong with a Lease that was not renewed in all of [`RENEWS`].
+pub fn not_led(name: &str, lease: Option<&Lease>) -> Line {
+    let why = match (lease, holder(lease)) {
+        (None, _) => "nobody has ever held it".to_owned(),
+        (Some(_), None) => "nobody holds it".to_owned(),
+        (_, Some(holder)) => {
+            format!("{holder}, which holds it, did not renew it in {} seconds", RENEWS.as_secs())
         }
-        Some(_) => return None,
     };
-    Some(Line::wrong(
+    Line::wrong(
         Check::Operator,
         format!("no replica leads, so nothing is carried out: of the Lease {name} {why}"),
         "a replica leads once it reaches the API server and may write the Lease, and keeps the lead only if it can open the store: its log says which of these it is",
-    ))
+    )
+}
+
+fn holder(lease: Option<&Lease>) -> Option<&str> {
+    let holder = lease?.spec.as_ref()?.holder_identity.as_deref()?;
+    Some(holder).filter(|holder| !holder.is_empty())
 }
 
 /// What is to be said where there is none.
@@ -216,22 +230,33 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_nobody_renews_is_told() {
-        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+    fn a_lease_that_nobody_renews_is_told_by_no_clock_but_our_own() {
         let lease = |holder: &str, renewed: &str| -> Lease {
             let spec = json!({"holderIdentity": holder, "renewTime": renewed});
             serde_json::from_value(json!({"metadata": {"name": "keyreeve"}, "spec": spec})).unwrap()
         };
-        let led = lease("one_1", "2026-01-01T11:59:01.000000Z");
-        assert_eq!(judge_lease("keyreeve", Some(&led), now), None);
-        let fast = lease("one_1", "2026-01-01T12:01:00.000000Z");
-        assert_eq!(judge_lease("keyreeve", Some(&fast), now), None, "its clock is fast");
-        let left = lease("one_1", "2026-01-01T11:50:00.000000Z");
+        let then = lease("one_1", "2020-01-01T12:00:00.000000Z");
+        let later = lease("one_1", "2020-01-01T12:00:02.000000Z");
+        let other = lease("two_1", "2019-01-01T12:00:00.000000Z");
+        let left = lease("", "2020-01-01T12:00:02.000000Z");
+        for (before, after, expected) in [
+            (Some(&then), Some(&then), false),
+            (Some(&then), Some(&later), true),
+            // A leader whose clock is slow, and one that has just been elected.
+            (Some(&then), Some(&other), true),
+            (None, Some(&then), true),
+            (Some(&then), Some(&left), false),
+            (Some(&then), None, false),
+            (None, None, false),
+        ] {
+            assert_eq!(is_led(before, after), expected, "{before:?} {after:?}");
+        }
         for (lease, says) in [
             (None, "of the Lease keyreeve nobody has ever held it"),
-            (Some(&left), "it was renewed 10 minutes ago for the last time"),
+            (Some(&left), "of the Lease keyreeve nobody holds it"),
+            (Some(&then), "one_1, which holds it, did not renew it in 20 seconds"),
         ] {
-            let line = judge_lease("keyreeve", lease, now).unwrap();
+            let line = not_led("keyreeve", lease);
             assert!(line.says.contains(says), "{says}: {line:?}");
             assert_eq!((line.verdict, line.check), (Verdict::Wrong, Check::Operator));
         }

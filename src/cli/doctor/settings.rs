@@ -1,5 +1,9 @@
 //! What an operator was started with, as its Deployment says. Pure.
 
+use clap::{
+    Command,
+    builder::{FalseyValueParser, TypedValueParser},
+};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Container, PodSpec},
@@ -167,11 +171,14 @@ impl Flags<'_> {
         self.values(flag).into_iter().next()
     }
 
-    /// Whether a flag without a value is given.
+    /// Whether a flag without a value is given: the variable is read as `keyreeve run` reads it.
     fn is_given(&self, flag: &str) -> bool {
         let mut arguments = self.container.into_iter().flat_map(|c| c.args.iter().flatten());
-        arguments.any(|argument| argument == flag)
-            || self.value(flag).is_some_and(|value| !["false", "0", "no", "off"].contains(&&*value))
+        let says_yes = |value: String| {
+            let command = Command::new("keyreeve");
+            FalseyValueParser::new().parse_ref(&command, None, value.as_ref()).unwrap_or(true)
+        };
+        arguments.any(|argument| argument == flag) || self.value(flag).is_some_and(says_yes)
     }
 }
 
@@ -275,11 +282,21 @@ mod tests {
         let by_environment =
             settings(&["run"], &json!([{"name": "KEYREEVE_WEBHOOK", "value": "true"}]), "keyreeve");
         assert_eq!(by_environment.webhook.unwrap().secret.as_deref(), Some("keyreeve-webhook"));
-        let off = settings(
-            &["run"],
-            &json!([{"name": "KEYREEVE_WEBHOOK", "value": "false"}]),
-            "keyreeve",
-        );
-        assert_eq!(off.webhook, None);
+        for (value, is_on) in [
+            ("false", false),
+            ("False", false),
+            ("n", false),
+            ("F", false),
+            ("NO", false),
+            ("off", false),
+            ("0", false),
+            ("", false),
+            ("on", true),
+            ("1", true),
+            ("anything", true),
+        ] {
+            let env = json!([{"name": "KEYREEVE_WEBHOOK", "value": value}]);
+            assert_eq!(settings(&["run"], &env, "keyreeve").webhook.is_some(), is_on, "{value:?}");
+        }
     }
 }
