@@ -59,11 +59,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- .Values.store.url | splitList ":" | first | splitList "+" | first | replace "postgresql" "postgres" -}}
 {{- end -}}
 
-{{/* The port of a store that is a server: that of its URL, or the usual one. */}}
-{{- define "keyreeve.storePort" -}}
+{{/* The ports of a store that is a server, as a YAML list: as said, else that of its URL, or the usual one. */}}
+{{- define "keyreeve.storePorts" -}}
 {{- $usual := dict "postgres" "5432" "postgresql" "5432" "keycloak+http" "80" "keycloak+https" "443" -}}
 {{- $host := (urlParse .Values.store.url).host -}}
-{{- regexFind ":[0-9]+$" $host | trimPrefix ":" | default (get $usual (.Values.store.url | splitList ":" | first)) -}}
+{{- $own := regexFind ":[0-9]+$" $host | trimPrefix ":" | default (get $usual (.Values.store.url | splitList ":" | first)) -}}
+{{- range .Values.networkPolicy.egress.storePorts | default (list $own) }}
+- port: {{ . }}
+  protocol: TCP
+{{- end }}
 {{- end -}}
 
 {{/* What the schema cannot say, because it is about several values. */}}
@@ -120,8 +124,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- printf "%s-webhook" (include "keyreeve.fullname" . | trunc 55 | trimSuffix "-") -}}
 {{- end -}}
 
-{{/* As outsideName, for a kind whose names are those of DNS. */}}
-{{- define "keyreeve.webhookConfiguration" -}}
+{{/* As outsideName, for kinds whose names are those of DNS. */}}
+{{- define "keyreeve.outsideDnsName" -}}
 {{- printf "%s.%s" (include "keyreeve.fullname" .) .Release.Namespace -}}
 {{- end -}}
 

@@ -72,7 +72,7 @@ fn of_stores() -> Vec<Set> {
                 "networkPolicy": {
                     "enabled": true, "metricsFrom": [{"namespaceSelector": {}}],
                     "egress": {
-                        "enabled": true, "apiServerPorts": [8443],
+                        "enabled": true, "apiServerPorts": [8443], "storePorts": [8443, 9443],
                         "extra": [{"ports": [{"port": 3128, "protocol": "TCP"}]}],
                     },
                 },
@@ -188,6 +188,7 @@ fn of_telemetry(other: &str) -> Vec<Set> {
             "prometheusRule": {
                 "enabled": true, "labels": {"release": "prometheus"},
                 "runbookBase": "https://git.example.com/keyreeve/blob/main/",
+                "disabled": ["KeyreeveObjectsWait", "KeyreeveObjectsStalled"],
             },
             "dashboard": {
                 "enabled": true, "namespace": other, "labels": {"grafana_dashboard": "yes"},
