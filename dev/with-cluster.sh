@@ -60,6 +60,7 @@ tools_helm
 tools_jq
 tools_helm_4
 tools_crds
+tools_kubeconform
 tools_gitops
 tools_promql
 tools_postgres
@@ -80,6 +81,7 @@ export KEYREEVE_TEST_OPERATOR_KUBECONFIG=$DIR/operator.kubeconfig
 export KEYREEVE_TEST_AUDIT_LOG=$DIR/audit.log
 export KEYREEVE_TEST_POSTGRES=$POSTGRES_ADDRESS
 export KEYREEVE_TEST_CRDS=$CRDS
+export KEYREEVE_TEST_OPENAPI=$OPENAPI
 export KEYREEVE_TEST_DIR=$DIR/scratch
 
 "$@"

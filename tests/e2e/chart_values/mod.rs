@@ -1,5 +1,6 @@
 //! What the chart renders from its values: the same by Helm 3 and 4, and nothing that the API server refuses.
 
+mod conform;
 mod matrix;
 mod surroundings;
 
