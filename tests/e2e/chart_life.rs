@@ -61,14 +61,22 @@ async fn life(program: &'static str) {
     assert_eq!(Known::of(&space).await, there);
     assert_eq!(operator.stop().await.code(), Some(0));
 
+    // The CRD goes back with it: what the older one does not know can no longer be said.
     helm.run(&["rollback", "keyreeve", "1"]);
     assert!(!helm.has("poddisruptionbudget/keyreeve", SYSTEM));
+    let other = json!({"apiVersion": "keyreeve.dev/v1alpha1", "kind": "Tenant",
+        "metadata": {"name": "other", "namespace": space.namespace}, "spec": {"displayName": "Other"}});
+    eventually("the CRD is the one of before", async || {
+        helm.apply(&other).is_err_and(|error| error.contains("unknown field \"spec.displayName\""))
+    })
+    .await;
     let operator = start(&space);
     space.resync("acme").await;
     assert_eq!(Known::of(&space).await, there);
     assert_eq!(operator.stop().await.code(), Some(0));
 
     helm.run(&["upgrade", "keyreeve", CHART]);
+    eventually("the CRD is the newer one", async || helm.apply(&other).is_ok()).await;
     cluster.keep_grants(program, SYSTEM, "keyreeve");
     helm.run(&["uninstall", "keyreeve"]);
     for gone in ["deployment/keyreeve", "serviceaccount/keyreeve", "service/keyreeve-metrics"] {

@@ -10,13 +10,17 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::Secret;
-use keyreeve::api::{Tenant, User};
-use kube::Api;
+use keyreeve::api::{FINALIZER, Tenant, User};
+use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::{
+    chart_values::render,
     image::{Container, image, podman},
-    support::{Conditions, Hook, Postgres, Server, Space, eventually, objects, run},
+    support::{
+        Conditions, Hook, Postgres, Release, Server, Space, eventually, objects, run, setting,
+        token_kubeconfig,
+    },
 };
 
 /// Where a Pod finds its ServiceAccount.
@@ -135,6 +139,72 @@ async fn the_chart_s_container_works_on_postgresql_with_a_secret_s_credentials_a
     assert_eq!(postgres.texts(tenants).await, ["acme", "second"]);
 }
 
+/// On Keycloak, with the id and the secret of a client that the chart mounts.
+#[tokio::test]
+async fn the_chart_s_container_works_on_keycloak_with_a_secret_s_credentials() {
+    let space = Space::new("pod-keycloak").await;
+    let (repository, tag) = image().split_once(':').unwrap();
+    let secret = fs::read(setting("KEYREEVE_TEST_KEYCLOAK_SECRET_FILE")).unwrap();
+    space.make_secret("client", &[("username", b"keyreeve"), ("password", &secret)]).await;
+    let values = [
+        format!("store.url=keycloak+{}", setting("KEYREEVE_TEST_KEYCLOAK")),
+        "store.credentialsSecret=client".into(),
+        format!("image.repository={repository}"),
+        format!("image.tag={tag}"),
+    ];
+    let release = Release::install(&space, "pod", &values.each_ref().map(String::as_str));
+    let pod = pod_in(&run("helm", &["get", "manifest", "pod", "--namespace", &space.namespace]));
+    let health = Server::new();
+    let metrics = Server::new();
+    let addresses = [("metrics", metrics.address.as_str()), ("health", health.address.as_str())];
+    let node = Node { namespace: &space.namespace, kubeconfig: &release.kubeconfig };
+    let running = node.start(&space, &pod, &addresses).await;
+    eventually("it is ready", async || is_ok(&health, "/readyz")).await;
+    // Tenant ids are one for all tests that share this Keycloak.
+    let id = space.namespace.as_str();
+    space.create::<Tenant>(id, json!({"deletionPolicy": "Delete"})).await;
+    let tenant = space.ready(id).await;
+    assert_eq!(tenant.status.unwrap().store.unwrap().kind, "keycloak");
+    space.delete(id).await;
+    space.gone(id).await;
+    assert_eq!(running.stop().await.code(), Some(0));
+}
+
+/// The Job that runs when the chart is uninstalled, where no operator runs any more.
+#[tokio::test]
+async fn the_job_s_container_takes_the_finalizers_off_as_nobody_on_a_read_only_root() {
+    let space = Space::new("pod-job").await;
+    let (repository, tag) = image().split_once(':').unwrap();
+    let namespace = &space.namespace;
+    let values = json!({
+        "image": {"repository": repository, "tag": tag}, "watchNamespaces": [namespace],
+        "uninstall": {"removeFinalizers": true}, "crds": {"enabled": false},
+    });
+    let hook = objects(&render("helm", &space, &values).unwrap());
+    let hook: Vec<_> = hook
+        .into_iter()
+        .filter(|object| object["metadata"]["annotations"]["helm.sh/hook"] == "pre-delete")
+        .collect();
+    let (jobs, rights): (Vec<_>, Vec<_>) = hook.iter().partition(|o| o["kind"] == "Job");
+    let file = space.folder().join("rights.json");
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": rights});
+    fs::write(&file, list.to_string()).unwrap();
+    run("kubectl", &["create", "-f", file.to_str().unwrap()]);
+    let pod = &jobs[0]["spec"]["template"]["spec"];
+    let kubeconfig = space.folder().join("job.kubeconfig");
+    let admin = setting("KEYREEVE_TEST_KUBECONFIG");
+    let account = text(&pod["serviceAccountName"]);
+    token_kubeconfig(Path::new(&admin), namespace, account, &kubeconfig);
+    space.create::<Tenant>("acme", json!({})).await;
+    let finalizers = json!({"metadata": {"finalizers": [FINALIZER]}});
+    space.merge::<Tenant>("acme", finalizers).await;
+
+    let node = Node { namespace, kubeconfig: &kubeconfig };
+    assert_eq!(node.start(&space, pod, &[]).await.ends().await.code(), Some(0));
+    let acme = space.tenants().get("acme").await.unwrap();
+    assert!(acme.finalizers().is_empty(), "{acme:?}");
+}
+
 /// The Pod of the one Deployment in what Helm prints.
 fn pod_in(printed: &str) -> Value {
     let mut documents = printed.split("\n---\n");
@@ -191,9 +261,9 @@ impl Node<'_> {
         pod: &Value,
     ) -> BTreeMap<String, BTreeMap<String, Vec<u8>>> {
         let api = Api::<Secret>::namespaced(space.client.clone(), self.namespace);
-        let volumes = pod["volumes"].as_array().unwrap().iter();
+        let volumes = pod["volumes"].as_array().into_iter().flatten();
         let mounted = volumes.filter_map(|volume| volume["secret"]["secretName"].as_str());
-        let variables = pod["containers"][0]["env"].as_array().unwrap().iter();
+        let variables = pod["containers"][0]["env"].as_array().into_iter().flatten();
         let named = variables.filter_map(|one| one["valueFrom"]["secretKeyRef"]["name"].as_str());
         let mut secrets = BTreeMap::new();
         for name in mounted.chain(named) {
@@ -227,7 +297,7 @@ impl Node<'_> {
         for capability in security["capabilities"]["drop"].as_array().unwrap() {
             flags.push(format!("--cap-drop={}", text(capability).to_lowercase()));
         }
-        for variable in container["env"].as_array().unwrap() {
+        for variable in container["env"].as_array().into_iter().flatten() {
             let from = &variable["valueFrom"];
             let value = if from["fieldRef"]["fieldPath"] == "metadata.namespace" {
                 self.namespace
@@ -240,7 +310,7 @@ impl Node<'_> {
             };
             flags.push(format!("--env={}={value}", text(&variable["name"])));
         }
-        for mount in container["volumeMounts"].as_array().unwrap() {
+        for mount in container["volumeMounts"].as_array().into_iter().flatten() {
             let path = text(&mount["mountPath"]);
             let volumes = pod["volumes"].as_array().unwrap();
             let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).unwrap();

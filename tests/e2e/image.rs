@@ -164,8 +164,13 @@ impl Container {
     }
 
     /// SIGTERM, as a node sends it, and how it ended.
-    pub async fn stop(mut self) -> ExitStatus {
+    pub async fn stop(self) -> ExitStatus {
         podman(&["stop", "--time", "30", &self.name]);
+        self.ends().await
+    }
+
+    /// How it ended by itself.
+    pub async fn ends(mut self) -> ExitStatus {
         eventually("podman ends", async || self.child.try_wait().unwrap().is_some()).await;
         self.child.wait().unwrap()
     }
