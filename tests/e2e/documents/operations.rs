@@ -24,6 +24,8 @@ use crate::support::{
 const PAGE: &str = "docs/operations.md";
 /// Where the chart is installed.
 const RELEASE: &str = "keyreeve-system";
+/// Where it keeps the keystores.
+const KEYSTORES: &str = "keyreeve-keystores";
 /// What ada chose herself, in the place of what her Secret says.
 const CHOSEN: &str = "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$chosen-by-ada";
 
@@ -31,8 +33,6 @@ const CHOSEN: &str = "$argon2id$v=19$m=19456,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$chos
 struct Site {
     node: Node,
     team: Space,
-    /// Where the keystores are.
-    keystores: String,
     // Dropped last: the node talks to it.
     cluster: Cluster,
 }
@@ -50,9 +50,9 @@ impl Site {
         run("kubectl", &[&current[..], &[kubeconfig]].concat());
         reader.sets("KUBECONFIG", kubeconfig);
         reader.sets("CLAIM", node.claim("keyreeve").to_str().unwrap());
-        reader.sets("KEYSTORES", RELEASE);
+        reader.sets("KEYSTORES", KEYSTORES);
         let team = cluster.space_in("team-a").await;
-        Self { node, team, keystores: RELEASE.into(), cluster }
+        Self { node, team, cluster }
     }
 
     /// A server with a database for the operator, of which the reader knows from now on.
@@ -62,13 +62,6 @@ impl Site {
             reader.sets(name, &value);
         }
         postgres
-    }
-
-    /// Has the chart keep keystores in a namespace of their own, which it makes.
-    fn keeps_keystores_apart(&mut self, reader: &mut Reader) {
-        self.keystores = "keys".into();
-        reader.sets("KEYSTORES", &self.keystores);
-        self.has_values(&["keystore.namespace=keys", "keystore.createNamespace=true"]);
     }
 
     /// Changes values of the release, as those who install it choose them.
@@ -85,7 +78,7 @@ impl Site {
     }
 
     fn keystores(&self) -> Api<Secret> {
-        Api::namespaced(self.team.client.clone(), &self.keystores)
+        Api::namespaced(self.team.client.clone(), KEYSTORES)
     }
 
     async fn keystore(&self) -> Keystore {
@@ -99,8 +92,19 @@ impl Site {
     /// The team's namespace.
     async fn make_namespace(&self) {
         let namespaces = Api::<KubeNamespace>::all(self.team.client.clone());
-        let namespace = serde_json::from_value(json!({"metadata": {"name": self.team.namespace}}));
+        let namespace = json!({"metadata": {"name": self.team.namespace, "labels": {"team": "a"}}});
+        let namespace = serde_json::from_value(namespace);
         namespaces.create(&PostParams::default(), &namespace.unwrap()).await.unwrap();
+    }
+
+    /// Whether the team's namespace has the label that it was made with: grants may go by it.
+    async fn knows_its_team(&self) -> bool {
+        let namespaces = Api::<KubeNamespace>::all(self.team.client.clone());
+        let namespace = namespaces.get(&self.team.namespace).await.unwrap();
+        namespace
+            .metadata
+            .labels
+            .is_some_and(|labels| labels.get("team").is_some_and(|it| it == "a"))
     }
 
     /// A tenant with people: ada, whose password a Secret says, and ben, whose password is made.
@@ -259,6 +263,7 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_the_cluster_and_i
     assert_eq!(site.database().await.texts(IDS).await, ids);
     assert_eq!(site.database().await.texts(HASHES).await, hashes);
     assert_eq!(site.told("TakenOver").await, 4);
+    assert!(site.knows_its_team().await);
     assert_eq!(site.told("PasswordSet").await, 0);
     drop(site);
 
@@ -297,17 +302,18 @@ async fn with_the_backup_of_a_sqlite_store_all_is_as_before_in_the_cluster_and_i
     assert_eq!(site.database().await.texts(IDS).await, ids, "the old store is as it was");
     reader.follows(PAGE, &["uninstall", "delete-rest"]);
     let namespaces = Api::<KubeNamespace>::all(site.team.client.clone());
-    assert!(namespaces.get_opt(RELEASE).await.unwrap().is_none());
+    for gone in [RELEASE, KEYSTORES] {
+        assert!(namespaces.get_opt(gone).await.unwrap().is_none(), "{gone}");
+    }
 }
 
 #[tokio::test]
 async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_the_cluster_and_in_another() {
     let folder = TempDir::new().unwrap();
     let mut reader = Reader::new(folder.path());
-    let mut site = Site::new(&mut reader, folder.path()).await;
+    let site = Site::new(&mut reader, folder.path()).await;
     let postgres = site.postgres(&mut reader).await;
-    reader.follows(PAGE, &["credentials", "install-postgres", "stop"]);
-    site.keeps_keystores_apart(&mut reader);
+    reader.follows(PAGE, &["credentials", "install-postgres"]);
     site.make_namespace().await;
     site.people().await;
     postgres.execute(CHOOSE).await;
@@ -330,9 +336,7 @@ async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_the_cluster_a
     drop(site);
 
     // Another cluster; the database was not in the old one.
-    let mut site = Site::new(&mut reader, folder.path()).await;
-    site.keystores = "keys".into();
-    reader.sets("KEYSTORES", "keys");
+    let site = Site::new(&mut reader, folder.path()).await;
     reader.follows(
         PAGE,
         &[
@@ -351,6 +355,7 @@ async fn with_the_backup_of_a_postgresql_store_all_is_as_before_in_the_cluster_a
     assert_eq!(postgres.texts(IDS).await, ids);
     assert_eq!(postgres.texts(HASHES).await, hashes);
     assert_eq!(site.told("TakenOver").await, 4);
+    assert!(site.knows_its_team().await);
 
     // Credentials change while it runs, and it goes on.
     reader.sets("NEW_PASSWORD", "another-one-of-the-tests");
