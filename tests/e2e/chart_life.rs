@@ -70,6 +70,10 @@ async fn life(program: &'static str) {
         helm.apply(&other).is_err_and(|error| error.contains("unknown field \"spec.displayName\""))
     })
     .await;
+    let name = ["-o", "jsonpath={.metadata.name} {.spec.displayName}"];
+    let shown =
+        [["get", "tnt", "named", "--namespace", &space.namespace].as_slice(), &name].concat();
+    eventually("the field is not shown", async || helm.kubectl(&shown).trim() == "named").await;
     let operator = start(&space);
     space.resync("acme").await;
     assert_eq!(Known::of(&space).await, there);
