@@ -1,9 +1,17 @@
 //! `keyreeve uninstall`: only the operator's finalizers come off, wherever it watched and nowhere else.
 
-use std::{path::Path, process::Command};
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
 
+use k8s_openapi::api::apps::v1::Deployment;
 use keyreeve::api::{FINALIZER, Namespace, Role, Tenant, User};
-use kube::{ResourceExt, api::DeleteParams};
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use serde_json::json;
 
 use crate::support::{Going, Operator, Release, Space, setting, until_gone};
@@ -77,6 +85,36 @@ async fn while_an_operator_runs_it_says_so_and_a_dry_run_changes_nothing() {
     assert!(done && says.contains("the Deployment default/none is not there"), "{says}{error}");
     assert!(says.ends_with("tenants: released 1\n"), "{says}");
     assert!(space.api::<Tenant>().get("acme").await.unwrap().finalizers().is_empty());
+}
+
+#[tokio::test]
+async fn a_deployment_that_somebody_starts_again_meanwhile_is_told_and_not_taken_for_stopped() {
+    let space = Space::new("going-again").await;
+    Release::install(&space, "again", &[]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_keyreeve"))
+        .args([
+            "uninstall",
+            "--watch-namespace",
+            &space.namespace,
+            "--deployment",
+            "again-keyreeve",
+        ])
+        .args(["--operator-namespace", &space.namespace])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut says = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut says).unwrap();
+    assert!(says.ends_with("again-keyreeve is stopped\n"), "{says}");
+    // As what keeps it as it was declared does.
+    let one = Patch::Merge(json!({"spec": {"replicas": 1}}));
+    let deployments = space.api::<Deployment>();
+    deployments.patch_scale("again-keyreeve", &PatchParams::default(), &one).await.unwrap();
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{error}");
+    assert!(error.contains("was stopped and runs again: spec.replicas is 1"), "{error}");
 }
 
 fn start(space: &Space, kubeconfig: &Path) -> Operator {
