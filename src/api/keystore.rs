@@ -71,7 +71,7 @@ pub struct KeystoreSpec {
     /// The signing algorithm. A change rotates to a key of the new algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<Algorithm>,
-    /// The size of RSA keys in bits: 2048, 3072 or 4096; of no effect for other algorithms. A change rotates.
+    /// The size of RSA keys in bits: 2048, 3072 or 4096. Beside another algorithm of the same object it is refused; beside one that comes from elsewhere it has no effect. A change rotates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "key_size")]
     pub key_size: Option<u32>,
@@ -104,7 +104,7 @@ pub struct KeystoreDefaults {
     /// The signing algorithm. A change rotates to a key of the new algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<Algorithm>,
-    /// The size of RSA keys in bits: 2048, 3072 or 4096; of no effect for other algorithms. A change rotates.
+    /// The size of RSA keys in bits: 2048, 3072 or 4096. Beside another algorithm of the same object it is refused; beside one that comes from elsewhere it has no effect. A change rotates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "key_size")]
     pub key_size: Option<u32>,

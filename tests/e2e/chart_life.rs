@@ -37,7 +37,9 @@ async fn life(program: &'static str) {
     let helm = Helm { program, admin: admin.clone() };
     let before = chart_before(files.path());
 
-    helm.run(&["install", "keyreeve", &before, "--create-namespace"]);
+    // Somebody tried the operator out of the cluster before, so that the CRDs are there.
+    helm.kubectl(&["apply", "--server-side", "-f", &format!("{before}/files/crds")]);
+    helm.run(&["install", "keyreeve", &before, "--create-namespace", "--take-ownership"]);
     helm.await_kinds();
     let space = cluster.space_for(helm.token(files.path()), "team").await;
     let operator = start(&space);

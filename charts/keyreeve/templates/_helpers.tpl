@@ -87,10 +87,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- fail "store.credentialsSecret is needed: the name of a Secret in the release's namespace with the username and password of the operator at its store (or set KEYREEVE_STORE_PASSWORD by extraEnv)" -}}
 {{- end -}}
 {{- end -}}
+{{- $ownMachine := regexMatch "^keycloak\\+http://(localhost|127\\.[0-9.]+|\\[::1\\])(:|/|$)" .Values.store.url -}}
+{{- if and (hasPrefix "keycloak+http://" .Values.store.url) (not $ownMachine) (not (include "keyreeve.allowsHttp" .)) -}}
+{{- fail "store.url is keycloak+http://…, by which everybody on the way could read the operator's secret: take keycloak+https://…, or set KEYREEVE_STORE_ALLOW_HTTP to \"true\" by extraEnv where the way is private" -}}
+{{- end -}}
+{{- if and .Values.webhook.certManager.enabled (not .Values.webhook.enabled) -}}
+{{- fail "webhook.certManager.enabled is for the webhook, which is off: set webhook.enabled, too" -}}
+{{- end -}}
+{{- range .Values.secrets.namespaces -}}
+{{- if and $.Values.watchNamespaces (not (has . $.Values.watchNamespaces)) -}}
+{{- fail (printf "secrets.namespaces has %s, which watchNamespaces does not list: no User there is looked at" .) -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.defaultProfile -}}
 {{- if and $.Values.watchNamespaces (not (has (splitList "/" . | first) $.Values.watchNamespaces)) -}}
 {{- fail (printf "defaultProfile %s is in a namespace that watchNamespaces does not list: the operator could not read it" .) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Something, if extraEnv says that the way to Keycloak is private. */}}
+{{- define "keyreeve.allowsHttp" -}}
+{{- range .Values.extraEnv -}}
+{{- if eq .name "KEYREEVE_STORE_ALLOW_HTTP" -}}yes{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -14,8 +14,14 @@ use crate::{
 /// How long the operator may take before it says anything of a new object.
 const UNSEEN: SignedDuration = SignedDuration::from_mins(2);
 
+/// How long an object may wait for something before somebody should look whether that will come.
+const WAITING: SignedDuration = SignedDuration::from_mins(10);
+
 /// How long a deletion may take before it is said to hang.
 const DELETING: SignedDuration = SignedDuration::from_mins(10);
+
+/// What is wrong with the store, whatever object says it.
+const TROUBLE: [Reason; 2] = [Reason::StoreUnavailable, Reason::StoreTakenOver];
 
 /// So many objects are named of those of which the same is said.
 const NAMED: usize = 3;
@@ -49,17 +55,24 @@ impl Object {
         self.deleted.is_none() && self.state() != State::Unseen && !is_paused
     }
 
+    fn ready(&self) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == "Ready")
+    }
+
+    /// Since when it is not Ready.
+    fn not_ready(&self) -> Option<Timestamp> {
+        self.ready().map(|ready| ready.last_transition_time.0)
+    }
+
     fn message(&self) -> &str {
-        let ready = self.conditions.iter().find(|condition| condition.type_ == "Ready");
-        ready.map(|ready| ready.message.as_str()).unwrap_or_default()
+        self.ready().map(|ready| ready.message.as_str()).unwrap_or_default()
     }
 }
 
 /// What they say of the store. That none says it is away means something only while an operator works, which would
 /// have it said.
 pub fn judge_store(objects: &[Object], works: bool) -> Vec<Line> {
-    let trouble = [Reason::StoreUnavailable, Reason::StoreTakenOver];
-    let of_reason = trouble.into_iter().filter_map(|reason| {
+    let of_reason = TROUBLE.into_iter().filter_map(|reason| {
         let say_so: Vec<_> =
             objects.iter().filter(|o| why_not_ready(&o.conditions) == Some(reason)).collect();
         let first = say_so.first()?;
@@ -86,6 +99,10 @@ pub fn judge_store(objects: &[Object], works: bool) -> Vec<Line> {
             "look again when one works: see the other lines",
         )
     }]
+}
+
+fn is_of_the_store(reason: Reason) -> bool {
+    TROUBLE.contains(&reason)
 }
 
 /// What they say of themselves.
@@ -135,16 +152,30 @@ pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
             "their status says what holds them: docs/troubleshooting.md has what to do when a deletion hangs",
         ));
     }
-    if lines.is_empty() {
-        let ready = objects.iter().filter(|object| object.state() == State::Ready).count();
-        lines.push(Line::ok(
+    let waiting: Vec<_> = objects
+        .iter()
+        .filter(|object| object.state() == State::Reconciling && since(object.not_ready(), WAITING))
+        // That is told as one thing, of the store.
+        .filter(|object| !why_not_ready(&object.conditions).is_some_and(is_of_the_store))
+        .collect();
+    if let Some(first) = waiting.first() {
+        let verb = if waiting.len() == 1 { "waits" } else { "wait" };
+        lines.push(Line::wrong(
             Check::Objects,
             format!(
-                "{} of {} Ready, and nobody has to do anything",
-                ready,
-                counted(objects.len(), "object")
+                "{} {verb} for more than 10 minutes; the first says: {}",
+                named(&waiting),
+                first.message()
             ),
+            "it goes on by itself once that is there: see whether it will come, or whether its name is wrong",
         ));
+    }
+    if lines.is_empty() {
+        let ready = objects.iter().filter(|object| object.state() == State::Ready).count();
+        let count = counted(objects.len(), "object");
+        let rest =
+            if ready == objects.len() { "" } else { "; the others have not waited for long" };
+        lines.push(Line::ok(Check::Objects, format!("{ready} of {count} Ready{rest}")));
     }
     lines
 }
@@ -213,20 +244,36 @@ mod tests {
     #[test]
     fn what_is_ready_or_waits_needs_nobody() {
         let ready = object("Tenant", "a/acme", &[("Ready", "True", "Synced")]);
-        let waiting = waits("User", "a/ada", "TenantNotFound");
+        let mut waiting = waits("User", "a/ada", "TenantNotFound");
+        waiting.conditions[0].last_transition_time.0 = now();
         let new = Object { created: Some(now()), ..object("User", "a/new", &[]) };
         let going = Object { deleted: Some(now()), ..stalled("User", "a/going", "Conflict") };
         let objects = [ready, waiting, new, going];
         let lines = judge(&objects, now());
         assert_eq!(
             lines,
-            [Line::ok(Check::Objects, "1 of 4 objects Ready, and nobody has to do anything")]
+            [Line::ok(Check::Objects, "1 of 4 objects Ready; the others have not waited for long")]
         );
         let store = judge_store(&objects, true);
         assert_eq!(store[0].says, "the sqlite store has 1 Tenant, and none says that it is away");
         assert_eq!(judge_store(&[], true)[0].verdict, Verdict::Ok);
         let before = judge_store(&objects, false);
         assert_eq!(before[0].verdict, Verdict::Unknown, "it may have gone since: {before:?}");
+    }
+
+    #[test]
+    fn who_waits_for_long_may_wait_for_what_never_comes() {
+        let objects =
+            [waits("User", "a/ada", "TenantNotFound"), waits("User", "a/bob", "StoreUnavailable")];
+        let lines = judge(&objects, now());
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert_eq!(
+            (lines[0].verdict, lines[0].says.as_str()),
+            (
+                Verdict::Wrong,
+                "1 User (a/ada) waits for more than 10 minutes; the first says: a/ada is TenantNotFound"
+            )
+        );
     }
 
     #[test]

@@ -78,6 +78,15 @@ async fn values_that_contradict_each_other_are_refused_in_a_sentence() {
             json!({"watchNamespaces": ["a"], "defaultProfile": "b/basic"}),
             "watchNamespaces does not list",
         ),
+        (
+            json!({"watchNamespaces": ["a"], "secrets": {"namespaces": ["b"]}}),
+            "no User there is looked at",
+        ),
+        (
+            json!({"store": {"url": "keycloak+http://localhost.example", "credentialsSecret": "x"}}),
+            "KEYREEVE_STORE_ALLOW_HTTP",
+        ),
+        (json!({"webhook": {"certManager": {"enabled": true}}}), "the webhook, which is off"),
         (json!({"keystore": {"createNamespace": true}}), "keystore.namespace is needed"),
         (json!({"serviceAccount": {"create": false}}), "serviceAccount.name is needed"),
         (json!({"commonLabels": {"app.kubernetes.io/name": "x"}}), "app.kubernetes.io/name"),
