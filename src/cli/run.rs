@@ -223,11 +223,6 @@ impl Run {
             }),
             webhook_configuration: webhook.as_ref().and_then(|w| w.configuration.clone()),
         };
-        let asked = ask_cluster(&clients.asking, &needs, self.owner_id);
-        let owner = tokio::select! {
-            owner = asked => owner.map_err(|error| error.to_string())?,
-            () = stop.clone() => return Ok(()),
-        };
         let (health, metrics) = (Health::default(), Arc::new(Metrics::default()));
         telemetry::serve(
             self.health_probe_bind_address.0,
@@ -238,8 +233,14 @@ impl Run {
         )
         .await
         .map_err(|error| error.to_string())?;
-        // From now on it can be asked whether it is alive, however long the store takes to open.
+        // From now on it can be asked whether it is alive, however long the cluster takes to answer, and the store to
+        // open.
         tokio::spawn(health.clone().beat());
+        let asked = ask_cluster(&clients.asking, &needs, self.owner_id);
+        let owner = tokio::select! {
+            owner = asked => owner.map_err(|error| error.to_string())?,
+            () = stop.clone() => return Ok(()),
+        };
         let options = Options {
             owner,
             watch_namespaces: BTreeSet::from_iter(self.watch_namespace).into_iter().collect(),

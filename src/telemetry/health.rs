@@ -68,7 +68,9 @@ impl Health {
         if self.store_lost.load(Ordering::Relaxed) {
             Some("another operator has taken the store over: the log says what to do")
         } else if !self.ready.load(Ordering::Relaxed) {
-            Some("the caches are not filled yet, or the store was not opened yet")
+            Some(
+                "the cluster has not answered yet, the caches are not filled yet, or the store was not opened yet",
+            )
         } else if self.webhook_missing.load(Ordering::Relaxed) {
             Some("the webhook has no certificate yet: the log says why")
         } else {
