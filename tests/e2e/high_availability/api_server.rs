@@ -6,7 +6,7 @@ use keyreeve::api::{Tenant, User};
 use kube::api::ListParams;
 use serde_json::json;
 
-use super::{TAKEOVER, apart, install, renewed_for};
+use super::{TAKEOVER, apart, install, renewed_for, within};
 use crate::support::{Audit, Conditions, Gate, Middleman, Space, eventually, server_of};
 
 /// How long the API server is away.
@@ -35,12 +35,14 @@ async fn a_leader_leads_by_a_slow_api_server_and_stops_in_time_when_it_is_too_sl
     eventually("it does not lead any more", async || !slow.leads()).await;
     let (ended, took) = (Instant::now(), began.elapsed());
     println!("too slow: it stopped after {took:.2?}");
-    assert!(took < Duration::from_secs(13), "{took:?}");
+    // The lease lasts for 15 s from its last renewal, which was before.
+    assert!(took < Duration::from_secs(15), "{took:?}");
     assert!(!other.leads(), "the other one waits for the end of the lease");
     other.comes_to_lead().await;
     println!("too slow: another one leads after {:.2?}", began.elapsed());
     // The last renewal that came through was not answered for as long as one may take.
-    assert!(began.elapsed() < TAKEOVER + Duration::from_secs(5));
+    let allowed = within(TAKEOVER + Duration::from_secs(10), &space, &release).await;
+    assert!(began.elapsed() < allowed, "allowed are {allowed:?}");
     space.create::<Tenant>("second", json!({})).await;
     space.ready("second").await;
     assert_eq!(middleman.writes_since(ended), Vec::<String>::new());
