@@ -61,7 +61,7 @@ pub struct Run {
     #[arg(long, env = "KEYREEVE_OWNER_ID", value_name = "ID", help_heading = "Store")]
     owner_id: Option<String>,
 
-    /// Watch only this Kubernetes namespace; no cluster-wide right is needed then, but for --webhook-configuration. Repeatable; all unless given.
+    /// Watch only this Kubernetes namespace; no cluster-wide right is needed then, but for --webhook-configuration. One that cannot be read holds up none of the others. Repeatable; all unless given.
     #[arg(
         long,
         env = "KEYREEVE_WATCH_NAMESPACE",
@@ -272,8 +272,9 @@ async fn ask_cluster(
     owner_id: Option<String>,
 ) -> Result<String, StartError> {
     let asked = async {
-        controller::check_kinds(client, &needs.watch_namespaces).await?;
-        controller::check_rights(client, needs).await?;
+        for (namespace, lacks) in controller::check(client, needs).await? {
+            tracing::warn!(namespace, "the other watched namespaces are served: {lacks}");
+        }
         match owner_id {
             Some(owner) => Ok(owner),
             None => controller::owner_id(client, &needs.operator_namespace).await,

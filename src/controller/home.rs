@@ -7,7 +7,7 @@ use super::{
     api_error,
     context::Context,
     index::{Kind, ObjectId},
-    tenant,
+    references, tenant,
     view::target,
 };
 use crate::{
@@ -157,7 +157,10 @@ impl Home {
 /// where the Tenant is gone, or goes itself, alone or with its Kubernetes namespace. Its own
 /// deletionPolicy then says what becomes of all that is in it.
 pub async fn of_deleted(id: &ObjectId, context: &Context) -> Result<Option<String>, Problem> {
-    let Some(tenant) = context.view.tenants.get(id) else { return Ok(None) };
+    let Some(tenant) = context.view.tenants.get(id) else {
+        let is_unseen = context.view.reach.is_unseen(&id.namespace, Kind::Tenant);
+        return if is_unseen { Err(references::unreadable(&id.namespace)) } else { Ok(None) };
+    };
     if tenant.metadata.deletion_timestamp.is_some() {
         return Ok(None);
     }

@@ -26,6 +26,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     cache::Guarded,
     index::{Kind, Link, ObjectId},
+    reach,
     remembered::OfTerm,
     view::View,
 };
@@ -122,10 +123,16 @@ pub struct Informer {
 }
 
 impl Informer {
-    /// Watches objects of one kind until the operator stops.
-    pub async fn run<K: Linked>(self, api: Api<Guarded<K>>, mut writer: Writer<Guarded<K>>) {
+    /// Watches objects of one kind, in one namespace or in all, until the operator stops.
+    pub async fn run<K: Linked>(
+        self,
+        api: Api<Guarded<K>>,
+        scope: Option<String>,
+        mut writer: Writer<Guarded<K>>,
+    ) {
         let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
-        let mut events = watcher(api, config).default_backoff().boxed();
+        let begin = || watcher(api.clone(), config.clone()).default_backoff().boxed();
+        let mut events = begin();
         let mut generations = HashMap::new();
         let mut listed = HashMap::new();
         loop {
@@ -133,7 +140,15 @@ impl Informer {
                 Ok(Some(event)) => event,
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::warn!(kind = name(K::KIND), %error, "a watch failed and is begun again");
+                    let refused = scope.as_deref().filter(|_| reach::is_forbidden(&error));
+                    if let Some(namespace) = refused {
+                        self.wait_to_read(namespace, &error).await;
+                        // With a list: what happened meanwhile nobody has told.
+                        events = begin();
+                    } else {
+                        let kind = name(K::KIND);
+                        tracing::warn!(kind, %error, "a watch failed and is begun again");
+                    }
                     continue;
                 }
             };
@@ -146,6 +161,9 @@ impl Informer {
                     listed.insert(id_of(&object), noted.old);
                 }
                 Event::InitDone => {
+                    if let Some(namespace) = &scope {
+                        self.view.reach.listed(namespace, K::KIND);
+                    }
                     let gone: Vec<_> = generations
                         .keys()
                         .filter(|id| !listed.contains_key(*id))
@@ -187,6 +205,23 @@ impl Informer {
                 }
             }
         }
+    }
+
+    /// Waits until a namespace can be read that was refused: those of its objects that are known stay as they were.
+    async fn wait_to_read(&self, namespace: &str, error: &watcher::Error) {
+        if self.view.reach.lose(namespace) {
+            tracing::warn!(
+                namespace,
+                "the watched namespace cannot be read, and its objects are left as they are, until it can be: {error}. If it is gone for good, take it out of --watch-namespace (watchNamespaces); else give the operator its Role there again, as `helm upgrade` does"
+            );
+            self.tell_what_is_lost();
+        }
+        self.view.reach.readable(namespace).await;
+    }
+
+    /// Says in the metrics how many namespaces cannot be read.
+    pub(super) fn tell_what_is_lost(&self) {
+        self.queues.metrics.unreadable_namespaces(self.view.reach.number_lost());
     }
 
     /// Takes the object's links into the index.

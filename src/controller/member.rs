@@ -14,6 +14,7 @@ use super::{
     index::{Link, ObjectId},
     inherit::Memo,
     news::{self, News},
+    references,
     view::{self, View, target},
 };
 use crate::{
@@ -384,11 +385,12 @@ fn is_settled<M: Member>(member: &M) -> bool {
     })
 }
 
-/// Removes from the store what a member made; `holding` are the objects in it that hold that back.
+/// Removes from the store what a member made; `holding` are the objects in it that hold that back, and `unseen` is a
+/// namespace that cannot be read and may have more of them.
 pub async fn clean_up<M: Member>(
     member: &M,
     id: &ObjectId,
-    holding: &[view::Member],
+    (holding, unseen): (&[view::Member], Option<&str>),
     context: &Context,
 ) -> Result<Vec<Notice>, Problem> {
     let what = member.called();
@@ -423,8 +425,13 @@ pub async fn clean_up<M: Member>(
     };
     let mark = mark(member, id, context);
     let record = context.store.observe(&key).await.map_err(deletion::waits)?;
-    if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) && !holding.is_empty() {
-        return Err(deletion::blocked(&what, holding, &context.view.granted(holding)));
+    if record.is_some_and(|record| record.mark.as_ref() == Some(&mark)) {
+        if !holding.is_empty() {
+            return Err(deletion::blocked(&what, holding, &context.view.granted(holding)));
+        }
+        if let Some(unseen) = unseen {
+            return Err(deletion::waits(references::unreadable(unseen)));
+        }
     }
     let deleted = context.store.delete(&key, &mark).await.map_err(deletion::waits)?;
     Ok(match deleted {

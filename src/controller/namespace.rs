@@ -121,7 +121,8 @@ impl Controlled for Namespace {
 
     async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
         let holding = context.view.roles_in(self, id);
-        member::clean_up(self, id, &holding, context).await
+        let unseen = context.view.unseen_roles_in(self, id);
+        member::clean_up(self, id, (&holding, unseen.as_deref()), context).await
     }
 }
 

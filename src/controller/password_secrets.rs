@@ -24,7 +24,8 @@ pub async fn watch(api: Api<PartialObjectMeta<Secret>>, scope: Scope, informer: 
     let names = &informer.view.secrets;
     let mut listing = HashSet::new();
     let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
-    let mut events = watcher(api, config).default_backoff().boxed();
+    let begin = || watcher(api.clone(), config.clone()).default_backoff().boxed();
+    let mut events = begin();
     loop {
         match events.try_next().await {
             // Of those that went while nobody watched, nothing is told: all are looked at.
@@ -48,7 +49,15 @@ pub async fn watch(api: Api<PartialObjectMeta<Secret>>, scope: Scope, informer: 
             }
             Ok(None) => return,
             Err(error) => {
-                tracing::warn!(%error, "the watch on Secrets failed and is begun again");
+                let reach = &informer.view.reach;
+                let lost = scope.as_deref().filter(|namespace| reach.is_lost(namespace));
+                if let Some(namespace) = lost {
+                    // That has been told.
+                    reach.readable(namespace).await;
+                    events = begin();
+                } else {
+                    tracing::warn!(%error, "the watch on Secrets failed and is begun again");
+                }
             }
         }
     }

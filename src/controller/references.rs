@@ -9,7 +9,7 @@ use kube::Resource;
 
 use super::{
     cache::Cache,
-    index::ObjectId,
+    index::{Kind, ObjectId},
     view::{View, target},
 };
 use crate::{
@@ -27,12 +27,23 @@ pub enum Profile {
     Unavailable(Problem),
 }
 
+/// That nobody can say what is in a watched namespace: it is tried again until somebody can.
+pub fn unreadable(namespace: &str) -> Problem {
+    Problem::transient(
+        Reason::ApiError,
+        format!(
+            "the operator cannot read the namespace {namespace} now, so nothing there is taken for gone. If the namespace is, the platform takes it out of those that the operator watches (watchNamespaces); else it gives the operator its Role there again"
+        ),
+    )
+}
+
 /// What is looked for, in words.
 #[derive(Clone, Copy)]
 struct Sought<'a> {
     /// The field that refers to it.
     field: &'a str,
     kind: &'a str,
+    of: Kind,
     /// Where it is not there, in one's own namespace.
     missing: Reason,
     /// What else can be done.
@@ -58,6 +69,7 @@ impl View {
         let sought = Sought {
             field: "spec.profileRef",
             kind: "TenantProfile",
+            of: Kind::TenantProfile,
             missing: Reason::ProfileNotFound,
             otherwise: ", or change spec.profileRef",
         };
@@ -80,6 +92,7 @@ impl View {
         let sought = Sought {
             field: "spec.tenantRef",
             kind: "Tenant",
+            of: Kind::Tenant,
             missing: Reason::TenantNotFound,
             otherwise: "",
         };
@@ -98,6 +111,7 @@ impl View {
         let sought = Sought {
             field: "spec.namespaceRef",
             kind: "Namespace (namespaces.keyreeve.dev)",
+            of: Kind::Namespace,
             missing: Reason::NamespaceNotFound,
             otherwise: "",
         };
@@ -118,6 +132,7 @@ impl View {
         let sought = Sought {
             field,
             kind: "Role (roles.keyreeve.dev)",
+            of: Kind::Role,
             missing: Reason::RoleNotFound,
             otherwise: ", or take it out",
         };
@@ -138,9 +153,13 @@ impl View {
     where
         K: Resource<DynamicType = ()> + Clone + Debug,
     {
-        let Sought { field, kind, missing, otherwise } = sought;
+        let Sought { field, kind, of, missing, otherwise } = sought;
         match cache.get(id) {
             Some(found) if self.grants(id, &grants(&found), namespace) => Ok(found),
+            None if self.reach.is_unseen(&id.namespace, of) => Err(Problem::waiting(
+                missing,
+                format!("{field}: {}", unreadable(&id.namespace).message),
+            )),
             _ if id.namespace == namespace => Err(Problem::waiting(
                 missing,
                 if cache.get_guarded(id).is_some() {

@@ -113,9 +113,9 @@ const PASSWORDS: &[&str] = &["get", "list", "watch", "create"];
 const KEYSTORES: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 
 impl Needs {
-    /// Without which it does not start. What it lacks of the rest, the objects say that need it.
+    /// What it must be allowed where it watches.
     #[must_use]
-    pub fn to_start(&self) -> Vec<Right> {
+    pub fn watched(&self) -> Vec<Right> {
         let mut rights = Vec::new();
         for namespace in each_or_all(&self.watch_namespaces) {
             let labels = namespace.is_none().then_some(LABELS);
@@ -123,6 +123,14 @@ impl Needs {
                 add(&mut rights, rule, namespace, None);
             }
         }
+        rights
+    }
+
+    /// Without which it does not start, beside those where it watches. What it lacks of the rest, the objects say that
+    /// need it.
+    #[must_use]
+    pub fn to_start(&self) -> Vec<Right> {
+        let mut rights = Vec::new();
         add(&mut rights, ("", "secrets", KEYSTORES), Some(&self.keystore_namespace), None);
         if let Some(Place { namespace, name }) = &self.lease {
             let (group, leases) = ("coordination.k8s.io", "leases");
@@ -146,7 +154,7 @@ impl Needs {
     /// All that it must be allowed to do.
     #[must_use]
     pub fn rights(&self) -> Vec<Right> {
-        let mut rights = self.to_start();
+        let mut rights = [self.watched(), self.to_start()].concat();
         let listed = Some(&self.secrets_namespaces).filter(|listed| !listed.is_empty());
         for namespace in each_or_all(listed.unwrap_or(&self.watch_namespaces)) {
             add(&mut rights, ("", "secrets", PASSWORDS), namespace, None);

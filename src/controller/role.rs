@@ -157,7 +157,7 @@ impl Controlled for Role {
     }
 
     async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
-        member::clean_up(self, id, &[], context).await
+        member::clean_up(self, id, (&[], None), context).await
     }
 }
 

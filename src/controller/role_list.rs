@@ -3,7 +3,7 @@
 use super::{
     context::Context,
     home::Home,
-    index::ObjectId,
+    index::{Kind, ObjectId},
     member::{self, Member as _},
     view::target,
 };
@@ -118,10 +118,13 @@ impl RoleList<'_> {
     }
 }
 
-/// Whether what is referred to is there and cannot be read.
+/// Whether what is referred to is there and cannot be read, or nobody can say whether it is there.
 fn is_unreadable(reference: &ObjectReference, id: &ObjectId, context: &Context) -> bool {
-    let role = context.view.roles.get_guarded(&target(reference, &id.namespace));
-    role.is_some_and(|role| role.0.is_err())
+    let (view, role_id) = (&context.view, target(reference, &id.namespace));
+    view.roles.get_guarded(&role_id).map_or_else(
+        || view.reach.is_unseen(&role_id.namespace, Kind::Role),
+        |role| role.0.is_err(),
+    )
 }
 
 impl Role {

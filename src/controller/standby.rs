@@ -17,7 +17,7 @@ use super::{
     clock::Clock,
     context::Options,
     informer::{Informer, Linked, Queues},
-    labels, password_secrets,
+    labels, password_secrets, reach,
     remembered::OfTerm,
     start::scopes,
     view::{View, Writers},
@@ -86,7 +86,7 @@ impl Standby {
         };
 
         let mut background = JoinSet::new();
-        follow(&mut background, &informer, &clients.watching, &options, writers);
+        follow(&mut background, &informer, &clients, &options, writers);
         let labels_known = if options.watch_namespaces.is_empty() {
             let (known, labels_known) = tokio::sync::oneshot::channel();
             background.spawn(labels::watch(clients.watching.clone(), informer.clone(), known));
@@ -119,7 +119,8 @@ impl Standby {
         standby
     }
 
-    /// Waits until the caches are filled: what is needed to be ready, but for the store of one that is alone.
+    /// Waits until the caches are filled, but for namespaces that cannot be read: what is needed to be ready, but for
+    /// the store of one that is alone.
     pub async fn filled(&mut self) {
         self.informer.view.filled().await;
         self.prepared.clone().await;
@@ -156,11 +157,15 @@ impl Standby {
 fn follow(
     background: &mut JoinSet<()>,
     informer: &Informer,
-    client: &Client,
+    clients: &Clients,
     options: &Options,
     writers: Writers,
 ) {
-    let spaces = &options.watch_namespaces;
+    let (client, spaces) = (&clients.watching, &options.watch_namespaces);
+    for space in spaces {
+        let (asking, informer) = (clients.asking.clone(), informer.clone());
+        background.spawn(reach::look_after(asking, informer, space.clone()));
+    }
     inform(background, informer, client, spaces, writers.tenants);
     inform(background, informer, client, spaces, writers.profiles);
     inform(background, informer, client, spaces, writers.namespaces);
@@ -183,7 +188,10 @@ fn inform<K: Linked>(
     namespaces: &[String],
     writers: Vec<Writer<Guarded<K>>>,
 ) {
-    for (api, writer) in scopes(client, namespaces).into_iter().zip(writers) {
-        background.spawn(informer.clone().run::<K>(api, writer));
+    let apis = scopes(client, namespaces).into_iter();
+    for (index, (api, writer)) in apis.zip(writers).enumerate() {
+        // There is one of all namespaces where none are listed.
+        let scope = namespaces.get(index).cloned();
+        background.spawn(informer.clone().run::<K>(api, scope, writer));
     }
 }

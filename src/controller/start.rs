@@ -1,6 +1,6 @@
 //! What must hold before the operator starts, and the sentence for each that does not.
 
-use std::fmt::Debug;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::{
@@ -18,7 +18,7 @@ use super::{
     cache::Guarded,
     rights::{Needs, Right},
 };
-use crate::api::{Namespace, Role, Tenant, TenantProfile, User};
+use crate::api::{GROUP, Namespace, Role, Tenant, TenantProfile, User};
 
 /// How many rights are asked for at once.
 const AT_ONCE: usize = 8;
@@ -70,19 +70,108 @@ pub async fn owner_id(client: &Client, operator_namespace: &str) -> Result<Strin
     Ok(format!("{}/{operator_namespace}", kube_system.metadata.uid.unwrap_or_default()))
 }
 
-/// Checks that every kind is served and may be read, in these namespaces or in all.
-pub async fn check_kinds(client: &Client, namespaces: &[String]) -> Result<(), StartError> {
-    check_kind::<Tenant>(client, namespaces).await?;
-    check_kind::<TenantProfile>(client, namespaces).await?;
-    check_kind::<Namespace>(client, namespaces).await?;
-    check_kind::<Role>(client, namespaces).await?;
-    check_kind::<User>(client, namespaces).await
+/// Checks that every kind is served, and that the operator has each right without which it does not start. Of the
+/// namespaces that are watched by their names one is enough in which it has all: it starts for that one, and answers
+/// the others, each with the first thing that it lacks there.
+///
+/// # Errors
+/// It cannot start.
+pub async fn check(
+    client: &Client,
+    needs: &Needs,
+) -> Result<BTreeMap<String, StartError>, StartError> {
+    let mut watched = Watched { client, left: needs.watch_namespaces.clone(), lack: Vec::new() };
+    watched.check_kind::<Tenant>().await?;
+    watched.check_kind::<TenantProfile>().await?;
+    watched.check_kind::<Namespace>().await?;
+    watched.check_kind::<Role>().await?;
+    watched.check_kind::<User>().await?;
+    watched.check_rights(needs).await?;
+    let asked = stream::iter(needs.to_start()).map(|right| check_right(client, right, needs));
+    asked.buffered(AT_ONCE).try_collect::<()>().await?;
+    Ok(watched.lack.into_iter().collect())
 }
 
-/// Checks that the operator has each right without which it does not start.
-pub async fn check_rights(client: &Client, needs: &Needs) -> Result<(), StartError> {
-    let asked = stream::iter(needs.to_start()).map(|right| check_right(client, right, needs));
-    asked.buffered(AT_ONCE).try_collect().await
+/// Whether all objects of ours in a namespace may be listed and watched now.
+pub async fn may_read(client: &Client, namespace: &str) -> bool {
+    let needs = Needs { watch_namespaces: vec![namespace.into()], ..Needs::default() };
+    let mut rights = needs.watched();
+    rights.retain(|right| right.group == GROUP && ["list", "watch"].contains(&right.verb));
+    let asked = stream::iter(rights).map(async |right| may_i(client, &right).await);
+    let asked = asked.buffered(AT_ONCE).try_collect::<Vec<_>>().await;
+    asked.is_ok_and(|allowed| allowed.into_iter().all(|allowed| allowed))
+}
+
+/// What is watched, while it is checked.
+struct Watched<'a> {
+    client: &'a Client,
+    /// The namespaces in which nothing is missing so far; all of them at once if none is named.
+    left: Vec<String>,
+    /// Those where something is, in the order in which that was found.
+    lack: Vec<(String, StartError)>,
+}
+
+impl Watched<'_> {
+    /// Checks that a kind is served and may be listed.
+    async fn check_kind<K>(&mut self) -> Result<(), StartError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned,
+    {
+        let resource = format!("{}.{}", K::plural(&()), K::group(&()));
+        let asked = stream::iter(scopes::<Guarded<K>>(self.client, &self.left)).map(async |api| {
+            let listed = api.list(&ListParams::default().limit(1)).await;
+            listed.map(|_| ()).map_err(|error| explain("list", &resource, error))
+        });
+        let asked = asked.buffered(AT_ONCE).collect::<Vec<_>>().await;
+        if self.left.is_empty() {
+            return asked.into_iter().collect();
+        }
+        let answers = self.left.clone().into_iter().zip(asked).collect();
+        self.sort_out(answers)
+    }
+
+    /// Checks the rights where it watches.
+    async fn check_rights(&mut self, needs: &Needs) -> Result<(), StartError> {
+        let left = Needs { watch_namespaces: self.left.clone(), ..Needs::default() };
+        let asked = stream::iter(left.watched()).map(async |right| {
+            let namespace = right.namespace.clone();
+            (namespace, check_right(self.client, right, needs).await)
+        });
+        let asked = asked.buffered(AT_ONCE).collect::<Vec<_>>().await;
+        let mut answers = Vec::new();
+        for (namespace, answer) in asked {
+            match namespace {
+                None => answer?,
+                Some(namespace) => answers.push((namespace, answer)),
+            }
+        }
+        self.sort_out(answers)
+    }
+
+    /// Keeps the namespaces in which nothing was refused: an error if there is none, or something else was wrong.
+    fn sort_out(
+        &mut self,
+        answers: Vec<(String, Result<(), StartError>)>,
+    ) -> Result<(), StartError> {
+        let was_named = !self.left.is_empty();
+        for (namespace, answer) in answers {
+            let Err(error) = answer else { continue };
+            if !matches!(error, StartError::Forbidden { .. }) {
+                return Err(error);
+            }
+            if self.left.contains(&namespace) {
+                self.left.retain(|left| *left != namespace);
+                self.lack.push((namespace, error));
+            }
+        }
+        if was_named && self.left.is_empty() {
+            return Err(self.lack.swap_remove(0).1);
+        }
+        Ok(())
+    }
 }
 
 /// Whether this client may do this, as the API server says.
@@ -116,21 +205,6 @@ async fn check_right(client: &Client, right: Right, needs: &Needs) -> Result<(),
         answer += "; they hold the signing keys, in the namespace that --keystore-namespace names";
     }
     Err(StartError::Forbidden { verb: right.verb, resource: right.to_string(), answer })
-}
-
-async fn check_kind<K>(client: &Client, namespaces: &[String]) -> Result<(), StartError>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned,
-{
-    let resource = format!("{}.{}", K::plural(&()), K::group(&()));
-    let asked = stream::iter(scopes::<Guarded<K>>(client, namespaces)).map(async |api| {
-        let listed = api.list(&ListParams::default().limit(1)).await;
-        listed.map(|_| ()).map_err(|error| explain("list", &resource, error))
-    });
-    asked.buffered(AT_ONCE).try_collect().await
 }
 
 /// The API of a kind in these namespaces, or one for all.

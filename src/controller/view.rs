@@ -14,6 +14,7 @@ use super::{
     context::Options,
     index::{Index, Kind, Link, ObjectId},
     member,
+    reach::Reach,
     secret_names::SecretNames,
 };
 use crate::{
@@ -40,6 +41,7 @@ pub struct View {
     pub(super) secrets: SecretNames,
     /// The Kubernetes namespaces that are watched; all if empty.
     pub(super) watched: Vec<String>,
+    pub(super) reach: Reach,
 }
 
 /// An object in a tenant that may hold back the tenant's deletion.
@@ -89,6 +91,7 @@ impl View {
             default_profile: default_profile
                 .map(|(namespace, name)| ObjectId::new(namespace, name)),
             secrets: SecretNames::new(options.webhook.is_some()),
+            reach: Reach::of(&watched),
             watched,
         };
         let writers = Writers {
@@ -101,8 +104,11 @@ impl View {
         (view, writers)
     }
 
-    /// Waits until every cache was filled once.
+    /// Waits until every cache was filled once, but for those of watched namespaces that cannot be read.
     pub async fn filled(&self) {
+        if !self.watched.is_empty() {
+            return self.reach.settled().await;
+        }
         self.tenants.filled().await;
         self.profiles.filled().await;
         self.namespaces.filled().await;
@@ -176,6 +182,7 @@ impl View {
     pub fn may_claim(&self, id: &ObjectId, tenant_id: &str) -> bool {
         let watched = self.watched.is_empty() || self.watched.contains(&id.namespace);
         !watched
+            || self.reach.is_unseen(&id.namespace, Kind::Tenant)
             || self.tenants.get_guarded(id).is_some_and(|tenant| {
                 tenant.0.as_ref().map_or(true, |tenant| tenant.tenant_id() == tenant_id)
             })
@@ -199,6 +206,38 @@ impl View {
             })
             .map(|(kind, id)| Member { kind, id })
             .collect()
+    }
+
+    /// A watched namespace that was never read, and from which objects of one of these kinds may refer to this one
+    /// by these grants.
+    pub(super) fn unseen_by(
+        &self,
+        id: &ObjectId,
+        mut kinds: impl Iterator<Item = (Kind, Vec<AllowedFrom>)>,
+    ) -> Option<String> {
+        kinds.find_map(|(kind, grants)| {
+            let mut unseen = self.reach.unseen(kind).into_iter();
+            unseen.find(|namespace| self.grants(id, &grants, namespace))
+        })
+    }
+
+    /// The same, of objects in a Tenant.
+    #[must_use]
+    pub fn unseen_members(&self, tenant: &Tenant, id: &ObjectId) -> Option<String> {
+        let kinds = [
+            (Kind::Namespace, ReferrerKind::Namespace),
+            (Kind::Role, ReferrerKind::Role),
+            (Kind::User, ReferrerKind::User),
+        ];
+        let grants = kinds.into_iter().map(|(kind, as_)| (kind, tenant.grants_for(as_)));
+        self.unseen_by(id, grants)
+    }
+
+    /// The same, of Roles in an identity Namespace.
+    #[must_use]
+    pub fn unseen_roles_in(&self, namespace: &Namespace, id: &ObjectId) -> Option<String> {
+        let grants = namespace.spec.allowed_from.clone().unwrap_or_default();
+        self.unseen_by(id, std::iter::once((Kind::Role, grants)))
     }
 
     /// How many members of this kind a tenant has in a store, as their status says.

@@ -97,6 +97,7 @@ pub struct Metrics {
     most: Family<ByController, Gauge>,
     waiting: Mutex<HashMap<(&'static str, String), Instant>>,
     leads: Family<ByLease, Gauge>,
+    unreadable: Gauge,
 }
 
 impl Default for Metrics {
@@ -122,6 +123,7 @@ impl Default for Metrics {
             most: Family::default(),
             waiting: Mutex::default(),
             leads: Family::default(),
+            unreadable: Gauge::default(),
         };
         let registry = &mut metrics.registry;
         registry.register(
@@ -188,6 +190,11 @@ impl Default for Metrics {
             "Whether this operator leads, by the name of the lease",
             metrics.leads.clone(),
         );
+        registry.register(
+            "keyreeve_unreadable_namespaces",
+            "Watched namespaces that the operator cannot read, and so does not serve: gone, or without its Role",
+            metrics.unreadable.clone(),
+        );
         registry.register_collector(Box::new(metrics.objects.clone()));
         metrics
     }
@@ -238,6 +245,11 @@ impl Metrics {
     /// Whether this operator leads, by the lease of this name; the metric is client-go's.
     pub fn leads(&self, lease: &str, leads: bool) {
         self.leads.get_or_create(&ByLease { name: lease.into() }).set(leads.into());
+    }
+
+    /// How many watched namespaces cannot be read.
+    pub fn unreadable_namespaces(&self, number: usize) {
+        self.unreadable.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// An object was queued.

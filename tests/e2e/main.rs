@@ -67,6 +67,7 @@ mod user;
 mod user_less;
 mod user_password;
 mod user_roles;
+mod watched;
 mod webhook;
 mod webhook_both_ways;
 mod webhook_certificate;

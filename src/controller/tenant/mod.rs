@@ -24,7 +24,7 @@ use super::{
     index::{Kind, Link, ObjectId},
     informer::Linked,
     member,
-    references::Profile,
+    references::{self, Profile},
     snapshot::as_map,
     view::{View, target},
 };
@@ -227,6 +227,9 @@ impl Controlled for Tenant {
             let members = context.view.members(self, id);
             if !members.is_empty() {
                 return Err(deletion::blocked("the tenant", &members, &[]));
+            }
+            if let Some(unseen) = context.view.unseen_members(self, id) {
+                return Err(deletion::waits(references::unreadable(&unseen)));
             }
         }
         let deleted = context.store.delete(&key, &mark).await.map_err(deletion::waits)?;

@@ -156,7 +156,7 @@ impl Controlled for User {
     }
 
     async fn clean_up(&self, id: &ObjectId, context: &Context) -> Result<Vec<Notice>, Problem> {
-        member::clean_up(self, id, &[], context).await
+        member::clean_up(self, id, (&[], None), context).await
     }
 }
 
