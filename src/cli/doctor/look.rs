@@ -9,7 +9,7 @@ use k8s_openapi::{
         authentication::v1::SelfSubjectReview,
         authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec},
         coordination::v1::Lease,
-        core::v1::Pod,
+        core::v1::{Namespace as KubeNamespace, Pod},
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
@@ -21,9 +21,9 @@ use kube::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{objects::Object, settings::Settings, webhook};
+use super::{namespaces::Space, objects::Object, settings::Settings, webhook};
 use crate::{
-    api::{Namespace, Role, StoreReference, Tenant, TenantProfile, User},
+    api::{FINALIZER, Namespace, Role, StoreReference, Tenant, TenantProfile, User},
     controller::{self, Right, root_cause},
     leadership::Place,
     secrets,
@@ -190,6 +190,22 @@ pub async fn served(client: &Client, settings: &Settings) -> Looked<String> {
     Ok(text.unwrap_or_default())
 }
 
+/// How these Kubernetes namespaces are.
+pub async fn spaces(client: &Client, names: &[String]) -> Looked<Vec<(String, Space)>> {
+    let api: Api<KubeNamespace> = Api::all(client.clone());
+    let asked = stream::iter(names).map(async |name| {
+        let found = api.get_metadata_opt(name).await;
+        let found = found.map_err(|error| refused(&format!("get the namespace {name}"), &error))?;
+        let space = match found {
+            None => Space::Gone,
+            Some(found) if found.metadata.deletion_timestamp.is_some() => Space::Going,
+            Some(_) => Space::There,
+        };
+        Ok((name.clone(), space))
+    });
+    asked.buffered(AT_ONCE).try_collect().await
+}
+
 /// All objects of ours in these namespaces, or in all.
 pub async fn objects(client: &Client, namespaces: &[String]) -> Looked<Vec<Object>> {
     let mut objects = Vec::new();
@@ -264,6 +280,7 @@ fn object(kind: &'static str, seen: Seen) -> Object {
         changed: last.filter(|_| is_behind),
         created: metadata.creation_timestamp.map(|time| time.0),
         deleted: metadata.deletion_timestamp.map(|time| time.0),
+        is_held: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
         store: store.map(|store| store.kind),
     }
 }

@@ -5,6 +5,7 @@
 mod crds;
 mod line;
 mod look;
+mod namespaces;
 mod objects;
 mod operator;
 mod permissions;
@@ -130,7 +131,7 @@ impl Doctor {
                 let place =
                     namespace.map_or("anywhere".into(), |name| format!("in the namespace {name}"));
                 lines.push(operator::missing(&place));
-                lines.extend(of_objects(&client, &[], false).await);
+                lines.extend(of_objects(look::objects(&client, &[]).await, false));
             }
             Ok(found) => {
                 for deployment in found {
@@ -139,7 +140,7 @@ impl Doctor {
             }
             Err(why) => {
                 lines.push(Line::unknown(Check::Operator, why, ASK));
-                lines.extend(of_objects(&client, &[], false).await);
+                lines.extend(of_objects(look::objects(&client, &[]).await, false));
             }
         }
         Ok(Report { version: env!("CARGO_PKG_VERSION"), user, lines })
@@ -162,8 +163,20 @@ async fn of_operator(client: &Client, deployment: &Deployment, asking: &str) -> 
         works = trouble.is_none();
         lines.extend(trouble);
     }
+    let watched = &settings.needs.watch_namespaces;
+    let objects = look::objects(client, watched).await;
+    let spaces = look::spaces(client, watched).await.unwrap_or_else(|why| {
+        lines.push(Line::unknown(Check::Operator, why, ASK));
+        Vec::new()
+    });
     lines.extend(match look::rights(client, &settings, asking).await {
-        Ok(asked) => permissions::judge(&settings.user(), &asked),
+        Ok(asked) => {
+            let seen = objects.as_deref().unwrap_or_default();
+            let mut lines = namespaces::judge(&spaces, &asked, seen);
+            let asked = namespaces::worth_telling(&spaces, asked);
+            lines.extend(permissions::judge(&settings.user(), &asked));
+            lines
+        }
         Err(why) => vec![Line::unknown(Check::Permissions, why, ASK)],
     });
     lines.extend(match look::registrations(client).await {
@@ -173,7 +186,7 @@ async fn of_operator(client: &Client, deployment: &Deployment, asking: &str) -> 
         }
         Err(why) => vec![Line::unknown(Check::Webhook, why, ASK)],
     });
-    lines.extend(of_objects(client, &settings.needs.watch_namespaces, works).await);
+    lines.extend(of_objects(objects, works));
     lines
 }
 
@@ -193,9 +206,9 @@ async fn of_lease(client: &Client, place: &Place) -> Looked<Option<Line>> {
     }
 }
 
-/// What the objects in these namespaces say, or in all, and whether an operator is seen to work that would say it.
-async fn of_objects(client: &Client, namespaces: &[String], works: bool) -> Vec<Line> {
-    match look::objects(client, namespaces).await {
+/// What the objects say, and whether an operator is seen to work that would say it.
+fn of_objects(objects: Looked<Vec<objects::Object>>, works: bool) -> Vec<Line> {
+    match objects {
         Ok(found) => {
             let mut lines = objects::judge_store(&found, works);
             lines.extend(objects::judge(&found, Timestamp::now()));

@@ -37,11 +37,18 @@ pub struct Object {
     /// When it was changed, if status says nothing of that yet.
     pub changed: Option<Timestamp>,
     pub deleted: Option<Timestamp>,
+    /// Whether the operator's finalizer is on it.
+    pub is_held: bool,
     /// The kind of store that has it.
     pub store: Option<String>,
 }
 
 impl Object {
+    /// The Kubernetes namespace that it is in.
+    pub fn namespace(&self) -> &str {
+        self.id.split_once('/').map(|(namespace, _)| namespace).unwrap_or_default()
+    }
+
     fn state(&self) -> State {
         State::of(&self.conditions, self.deleted.is_some())
     }
@@ -195,7 +202,7 @@ fn stalled(objects: &[Object]) -> Vec<(Option<Reason>, Vec<&Object>)> {
 }
 
 /// How many they are, of which kind, and some of them by name.
-fn named(objects: &[&Object]) -> String {
+pub fn named(objects: &[&Object]) -> String {
     let kind = objects.first().map(|object| object.kind).unwrap_or_default();
     let word = if objects.iter().all(|object| object.kind == kind) { kind } else { "object" };
     let names: Vec<_> = objects.iter().take(NAMED).map(|object| object.id.as_str()).collect();
@@ -229,6 +236,7 @@ mod tests {
             created: Some(now() - SignedDuration::from_hours(1)),
             changed: None,
             deleted: None,
+            is_held: true,
             store: Some("sqlite".into()),
         }
     }
