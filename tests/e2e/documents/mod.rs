@@ -13,6 +13,7 @@ mod page;
 mod reader;
 mod resources;
 mod start;
+mod watched;
 
 use std::collections::BTreeSet;
 
@@ -23,7 +24,7 @@ use flags::Flags;
 use page::{Block, root};
 
 /// The blocks that are run, by document and name.
-const RUN: [(&str, &str); 64] = [
+const RUN: [(&str, &str); 67] = [
     ("README.md", "first-tenant"),
     ("README.md", "refused"),
     ("README.md", "first-user"),
@@ -85,6 +86,9 @@ const RUN: [(&str, &str); 64] = [
     ("docs/operations.md", "rebuild-see"),
     ("docs/operations.md", "rotate-store"),
     ("docs/operations.md", "rotate-token"),
+    ("docs/operations.md", "watched-delete"),
+    ("docs/operations.md", "watched-out"),
+    ("docs/operations.md", "watched-free"),
     ("docs/operations.md", "uninstall"),
     ("docs/operations.md", "delete-resources"),
     ("docs/operations.md", "delete-rest"),
