@@ -152,7 +152,9 @@ mod tests {
     fn one_that_cannot_be_read_holds_up_nobody_and_what_was_never_listed_is_unseen() {
         let reach = Reach::of(&["a".into(), "b".into()]);
         assert!(reach.settled().now_or_never().is_none());
-        ALL.iter().for_each(|kind| reach.listed("a", *kind));
+        for kind in ALL {
+            reach.listed("a", kind);
+        }
         reach.listed("b", Kind::Tenant);
         assert!(reach.settled().now_or_never().is_none(), "Users of b may come any moment");
         assert!(reach.lose("b") && !reach.lose("b"), "it is told once");
@@ -164,7 +166,9 @@ mod tests {
         reach.find("b");
         assert!(reach.readable("b").now_or_never().is_some());
         assert!(reach.settled().now_or_never().is_none());
-        ALL.iter().for_each(|kind| reach.listed("b", *kind));
+        for kind in ALL {
+            reach.listed("b", kind);
+        }
         assert!(reach.settled().now_or_never().is_some());
         // What was listed once and cannot be read now is known as it was.
         reach.lose("b");
