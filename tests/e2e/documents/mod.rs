@@ -211,8 +211,9 @@ fn every_flag_in_the_prose_of_a_document_is_there() {
     assert!(found > 20, "{found}");
 }
 
-/// What a document calls `$STORE`.
+/// What a document calls `$STORE`, and what `$WATCHED`.
 const STORE: &str = "postgres://db.example.com/keyreeve";
+const WATCHED: &str = "team-a,team-b";
 
 #[test]
 fn every_value_of_the_chart_that_a_command_sets_is_there() {
@@ -228,8 +229,10 @@ fn every_value_of_the_chart_that_a_command_sets_is_there() {
                 let mut arguments = command.arguments.iter();
                 while let Some(argument) = arguments.next() {
                     if argument == "--set" {
-                        let value = arguments.next().map(|value| value.replace("$STORE", STORE));
-                        values.extend(value);
+                        let value = arguments.next();
+                        values.extend(value.map(|value| {
+                            value.replace("$STORE", STORE).replace("$WATCHED", WATCHED)
+                        }));
                     }
                 }
                 set.insert((block.place(), values));
