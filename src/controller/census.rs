@@ -70,9 +70,15 @@ mod tests {
             let spec = json!({"tenantRef": {"name": "acme"}});
             world = world.with_stored("User", &format!("team/user-{number}"), spec);
         }
-        let began = Instant::now();
-        let counted = objects(&world.view, Timestamp::UNIX_EPOCH);
-        let took = began.elapsed();
+        let count = || objects(&world.view, Timestamp::UNIX_EPOCH);
+        let counted = count();
+        // The shortest time, because others work on this machine.
+        let times = (0..9).map(|_| {
+            let began = Instant::now();
+            count();
+            began.elapsed()
+        });
+        let took = times.min().unwrap();
         let mut expected = Objects::default();
         expected.count("Tenant", &[], false);
         (0..10_000).for_each(|_| expected.count("User", &[], false));
