@@ -103,7 +103,8 @@ macro_rules! conformance {
                 a_character_that_ends_strings_elsewhere;
             settings: what_is_enforced_acts_and_the_rest_is_named, off_is_as_if_never_on;
             ownership: adopted_as_found, each_field_of_what_was_adopted,
-                another_mark_takes_over, what_lost_its_mark_stays, gone_by_another_hand;
+                another_mark_takes_over, what_was_retained_is_taken_up_again,
+                what_lost_its_mark_stays, gone_by_another_hand;
             drift: no_drift_by_ourselves, an_edit_is_drift, a_nested_edit_is_drift,
                 what_stays_as_another_hand_made_it_is_noted,
                 what_changed_since_it_was_observed_is_left_alone, a_removed_one_is_absent, made_by_hand_is_unmarked;

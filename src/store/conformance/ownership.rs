@@ -1,6 +1,6 @@
 //! Whose it is: found and adopted, taken over under another mark, let go, and gone.
 
-use super::{Backend, assert_fails, create, observed, samples, values};
+use super::{Backend, assert_fails, create, observed, passwords, samples, values};
 use crate::store::{
     Applied, Deleted, Desired, Error, Expected, Key, Kind, Limits, Mark, RoleName, State, Store,
     conformance::samples::{desired, wide},
@@ -94,6 +94,46 @@ pub(crate) async fn another_mark_takes_over(backend: &impl Backend) {
         }
         assert_eq!(store.delete(&key, &last).await.unwrap(), Deleted::Removed);
         assert_eq!(store.observe(&key).await.unwrap(), None);
+    }
+}
+
+/// An object that goes with `deletionPolicy: Retain` leaves all as it is, its mark and its seat too, whatever comes
+/// and goes beside it. Another one of the same name takes it up with all that is in it.
+pub(crate) async fn what_was_retained_is_taken_up_again(backend: &impl Backend) {
+    let store = backend.store();
+    for state in samples::rich() {
+        let password = (state.key().kind() == Kind::User).then(|| passwords::password(1, 3));
+        let desired = Desired { password, ..desired(state) };
+        assert_eq!(store.apply(&desired, &Expected::Absent).await.unwrap(), Applied::Created);
+    }
+    let (user, bob) = (samples::key(Kind::User), samples::user("acme", "bob", None));
+    let all = async || {
+        let mut all = Vec::new();
+        for key in samples::rich().iter().map(State::key) {
+            all.push((observed(&*store, &key).await, backend.seen(&key).await));
+        }
+        let last = store.last_passwords(&user, 9).await.unwrap();
+        (all, backend.held(&user).await, store.census("acme").await.unwrap(), last)
+    };
+    let mut before = all().await;
+    let limits = Limits { users: Some(1), ..Limits::default() };
+    let full = Desired { limits, ..desired(bob.clone()) };
+    assert_fails!(store.apply(&full, &Expected::Absent).await, Error::LimitReached { .. });
+    create(&*store, &bob).await;
+    let deleted = store.delete(&bob.key(), &samples::mark(&bob.key())).await.unwrap();
+    assert_eq!(deleted, Deleted::Removed);
+    assert_eq!(all().await, before);
+
+    for (number, state) in samples::rich().iter().enumerate() {
+        let key = state.key();
+        let first = samples::mark(&key);
+        let again = Mark { uid: "uid-2".into(), ..first.clone() };
+        // One that is deleted before it had a look has nothing to remove.
+        let deleted = store.delete(&key, &again).await.unwrap();
+        assert_eq!(deleted, Deleted::NotOurs(Some(first.clone())));
+        claim(&*store, state, &again, &Expected::Marked(first)).await;
+        before.0[number].0.mark = Some(again);
+        assert_eq!(all().await, before, "{key:?}");
     }
 }
 

@@ -24,7 +24,7 @@ fn now() -> Timestamp {
 }
 
 /// The n-th password.
-fn password(n: usize, remembered: usize) -> NewPassword {
+pub(super) fn password(n: usize, remembered: usize) -> NewPassword {
     NewPassword { hash: hash(n).into(), algorithm: "argon2id", created_at: now(), remembered }
 }
 
