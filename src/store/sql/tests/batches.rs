@@ -11,6 +11,7 @@ use crate::store::{
         samples::{self, desired, wide},
     },
     sql::{
+        SqlStore,
         deletion::{Deletion, USERS},
         writes::{Write, Writes, Written},
     },
@@ -19,6 +20,7 @@ use crate::store::{
 on_both!(
     one_that_fails_fails_alone,
     more_than_one_batch,
+    fifty_at_once_take_few_transactions,
     who_gave_up_is_not_written,
     a_large_tenant_goes_in_parts,
     one_that_takes_no_writes_is_found_out
@@ -89,6 +91,20 @@ async fn more_than_one_batch<H: Hand>(backend: Sql<H>) {
     for result in results {
         assert!(matches!(result, Ok(Written::Applied(Applied::Created))), "{result:?}");
     }
+}
+
+/// Those of one queue take two: who comes first is written alone, and all others wait for that.
+async fn fifty_at_once_take_few_transactions<H: Hand>(backend: Sql<H>) {
+    let SqlStore { engine, writes, .. } = &*backend.store;
+    writes.make(engine, apply(samples::tenant("acme"))).await.unwrap();
+    let before = backend.hand.transactions().await;
+    let tenants = (0..50).map(|n| samples::tenant(&format!("tenant-{n}")));
+    for result in join_all(tenants.map(|tenant| writes.make(engine, apply(tenant)))).await {
+        assert!(matches!(result, Ok(Written::Applied(Applied::Created))), "{result:?}");
+    }
+    let made = backend.hand.transactions().await - before;
+    let queues = engine.writers();
+    assert!((queues..=2 * queues).contains(&made), "{made} transactions of {queues} queues");
 }
 
 async fn who_gave_up_is_not_written<H: Hand>(backend: Sql<H>) {

@@ -55,6 +55,8 @@ trait Hand: Sized + Send + Sync {
     async fn views(&self) -> Vec<String>;
     /// Something that changes whenever the store writes.
     async fn fingerprint(&self) -> String;
+    /// How many transactions have written tenants, since it was first asked or before.
+    async fn transactions(&self) -> usize;
     /// Keeps others from writing, and lets them again.
     async fn lock(&self);
     async fn unlock(&self);

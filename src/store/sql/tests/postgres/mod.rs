@@ -123,6 +123,14 @@ impl Database {
     }
 }
 
+/// Each transaction that writes tenants writes its number down. Its savepoints have the same one.
+const COUNT: &str = "CREATE TABLE IF NOT EXISTS transactions (number TEXT PRIMARY KEY); \
+                     CREATE OR REPLACE FUNCTION counts() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \
+                     $$ BEGIN INSERT INTO transactions VALUES (pg_current_xact_id()::text) \
+                     ON CONFLICT DO NOTHING; RETURN NULL; END $$; \
+                     CREATE OR REPLACE TRIGGER counts AFTER INSERT OR UPDATE OR DELETE ON tenants \
+                     FOR EACH STATEMENT EXECUTE FUNCTION counts()";
+
 impl Postgres {
     pub(super) fn database(&self) -> &Database {
         &self.hand.database
@@ -204,6 +212,14 @@ impl Hand for PostgresHand {
             fingerprint.push(self.texts(&sql, &[]).await);
         }
         format!("{fingerprint:?}")
+    }
+
+    async fn transactions(&self) -> usize {
+        let mut conn = self.conn.lock().await;
+        sqlx::raw_sql(COUNT).execute(&mut *conn).await.unwrap();
+        let number = "SELECT count(*) FROM transactions";
+        let number: i64 = sqlx::query_scalar(number).fetch_one(&mut *conn).await.unwrap();
+        number.try_into().unwrap()
     }
 
     async fn lock(&self) {

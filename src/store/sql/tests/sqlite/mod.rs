@@ -126,6 +126,14 @@ impl Hand for SqliteHand {
         format!("{version} {files:?}")
     }
 
+    /// The frames of the log that end a transaction (<https://www.sqlite.org/fileformat2.html#walformat>).
+    async fn transactions(&self) -> usize {
+        let log = std::fs::read(self.folder.path().join("store.db-wal")).unwrap();
+        let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+        let frames = (32..log.len()).step_by(24 + usize::try_from(number(8)).unwrap());
+        frames.filter(|frame| number(frame + 4) > 0).count()
+    }
+
     async fn lock(&self) {
         self.conn.lock().await.execute("BEGIN EXCLUSIVE").await.unwrap();
     }
