@@ -19,10 +19,6 @@ use super::{
 };
 use crate::store::Error;
 
-/// How long PostgreSQL may keep silent: longer than it lets a statement take
-/// ([`postgres::STATEMENT_TIMEOUT`]), so it is the network or the machine that is at fault.
-const ANSWER: Duration = postgres::STATEMENT_TIMEOUT.saturating_add(Duration::from_secs(5));
-
 /// A transaction, or a savepoint in one. Dropped before [`Tx::commit`], it is rolled back.
 pub(super) struct Tx<'c> {
     inner: Inner<'c>,
@@ -32,7 +28,8 @@ pub(super) struct Tx<'c> {
 
 enum Inner<'c> {
     Sqlite(Transaction<'c, Sqlite>),
-    Postgres(Transaction<'c, Postgres>),
+    /// With how long it may keep silent.
+    Postgres(Transaction<'c, Postgres>, Duration),
 }
 
 /// A value of a parameter.
@@ -93,8 +90,9 @@ impl<'c> Tx<'c> {
         Self { inner: Inner::Sqlite(tx), writes }
     }
 
-    pub(super) fn postgres(tx: Transaction<'c, Postgres>, writes: bool) -> Self {
-        Self { inner: Inner::Postgres(tx), writes }
+    /// One of a server that may keep silent for so long.
+    pub(super) fn postgres(tx: Transaction<'c, Postgres>, writes: bool, answer: Duration) -> Self {
+        Self { inner: Inner::Postgres(tx, answer), writes }
     }
 
     /// All rows that a query answers.
@@ -109,8 +107,8 @@ impl<'c> Tx<'c> {
                 let rows = query!(sql, values).fetch_all(&mut **tx).await;
                 Ok(rows.map_err(sqlite::error)?.into_iter().map(Fetched::Sqlite).collect())
             }
-            Inner::Postgres(tx) => {
-                let rows = answered(query!(sql, values).fetch_all(&mut **tx)).await?;
+            Inner::Postgres(tx, answer) => {
+                let rows = answered(*answer, query!(sql, values).fetch_all(&mut **tx)).await?;
                 Ok(rows.into_iter().map(Fetched::Postgres).collect())
             }
         }
@@ -137,8 +135,8 @@ impl<'c> Tx<'c> {
                 let done = query!(sql, values).execute(&mut **tx).await;
                 done.map_err(sqlite::error)?.rows_affected()
             }
-            Inner::Postgres(tx) => {
-                answered(query!(sql, values).execute(&mut **tx)).await?.rows_affected()
+            Inner::Postgres(tx, answer) => {
+                answered(*answer, query!(sql, values).execute(&mut **tx)).await?.rows_affected()
             }
         })
     }
@@ -150,7 +148,7 @@ impl<'c> Tx<'c> {
     /// an identity provider a password.
     pub(super) fn locking(&self) -> &'static str {
         match self.inner {
-            Inner::Postgres(_) if self.writes => " FOR NO KEY UPDATE",
+            Inner::Postgres(..) if self.writes => " FOR NO KEY UPDATE",
             _ => "",
         }
     }
@@ -170,7 +168,9 @@ impl<'c> Tx<'c> {
     pub(super) async fn savepoint(&mut self) -> Result<Tx<'_>, Error> {
         let inner = match &mut self.inner {
             Inner::Sqlite(tx) => Inner::Sqlite(tx.begin().await.map_err(sqlite::error)?),
-            Inner::Postgres(tx) => Inner::Postgres(answered(tx.begin()).await?),
+            Inner::Postgres(tx, answer) => {
+                Inner::Postgres(answered(*answer, tx.begin()).await?, *answer)
+            }
         };
         Ok(Tx { inner, writes: self.writes })
     }
@@ -178,23 +178,26 @@ impl<'c> Tx<'c> {
     pub(super) async fn commit(self) -> Result<(), Error> {
         match self.inner {
             Inner::Sqlite(tx) => tx.commit().await.map_err(sqlite::error),
-            Inner::Postgres(tx) => answered(tx.commit()).await,
+            Inner::Postgres(tx, answer) => answered(answer, tx.commit()).await,
         }
     }
 
     pub(super) async fn rollback(self) -> Result<(), Error> {
         match self.inner {
             Inner::Sqlite(tx) => tx.rollback().await.map_err(sqlite::error),
-            Inner::Postgres(tx) => answered(tx.rollback()).await,
+            Inner::Postgres(tx, answer) => answered(answer, tx.rollback()).await,
         }
     }
 }
 
-/// What PostgreSQL answers, unless it keeps silent.
-async fn answered<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(ANSWER, answer).await {
+/// What PostgreSQL answers, unless it keeps silent for so long.
+async fn answered<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, answer).await {
         Ok(answer) => answer.map_err(postgres::error),
-        Err(_) => Err(postgres::silent(ANSWER)),
+        Err(_) => Err(postgres::silent(limit)),
     }
 }
 

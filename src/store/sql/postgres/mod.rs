@@ -1,50 +1,41 @@
 //! PostgreSQL: a bounded pool of connections, each of which gives up rather than hang, and a fence
 //! against operators of the past.
 //!
-//! `address` is what `--store` says, `open` makes the database a store, `fence` says whose it is,
-//! `errors` what goes wrong.
+//! `address` is what `--store` says, `open` makes the database a store, `fence` says whose it is, `pool` has the
+//! connections, `timeouts` how long they may take, `errors` what goes wrong.
 
 mod address;
 mod errors;
 mod fence;
 pub(super) mod open;
+mod pool;
+mod timeouts;
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     Connection, PgConnection, Transaction,
-    postgres::{PgConnectOptions, PgPool, PgPoolOptions, Postgres},
+    postgres::{PgConnectOptions, PgPool, Postgres},
 };
 use tokio::sync::Mutex;
 
 pub use self::address::{Address, AddressError};
-use self::fence::Fence;
+use self::{fence::Fence, pool::CONNECTIONS};
 use super::tx::Tx;
 use crate::store::{Credentials, Error};
 
-pub(super) use self::errors::{error, silent};
+pub(super) use self::{
+    errors::{error, silent},
+    timeouts::Timeouts,
+};
 
-/// Connections, at most.
-const CONNECTIONS: u32 = 10;
 /// Transactions that write at a time: the other connections are for readers.
 pub(super) const WRITERS: usize = 4;
-/// How long a call waits for a connection, be it busy or still to be made.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long PostgreSQL lets a statement take.
-pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a statement waits for a lock that another session holds.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long PostgreSQL keeps a transaction of which it hears nothing: less than a leader's lease, so that the next
-/// leader does not wait for one that was stopped in the middle.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection lives: then another one is made, by the credentials of that day.
-const LIFETIME: Duration = Duration::from_mins(30);
-/// How long a returned connection may take to show that it lives.
-const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a call waits before it asks why there is no connection.
 const LONG: Duration = Duration::from_millis(500);
-/// How long it may take to find out why there is no connection.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A transaction that reads one moment. It writes nothing, also where another hand made it possible.
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -55,25 +46,32 @@ const WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 pub(super) struct PostgresServer {
     pool: PgPool,
     login: Login,
+    timeouts: Timeouts,
     fence: Fence,
-    /// One asks at a time why there is no connection.
-    probing: Mutex<()>,
+    /// One asks at a time why there is no connection. When one last had no answer.
+    probing: Mutex<Option<Instant>>,
 }
 
 impl PostgresServer {
     pub(super) async fn read(&self) -> Result<Tx<'static>, Error> {
-        Ok(Tx::postgres(self.begin(READ).await?, false))
+        Ok(Tx::postgres(self.begin(READ).await?, false, self.timeouts.answer))
     }
 
     pub(super) async fn write(&self) -> Result<Tx<'static>, Error> {
         self.fence.check()?;
-        let mut tx = Tx::postgres(self.begin(WRITE).await?, true);
+        let mut tx = Tx::postgres(self.begin(WRITE).await?, true, self.timeouts.answer);
         self.fence.hold(&mut tx).await?;
         Ok(tx)
     }
 
     pub(super) fn fence(&self) -> &Fence {
         &self.fence
+    }
+
+    /// The connections, for tests that disturb them.
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     async fn begin(
@@ -97,13 +95,11 @@ impl PostgresServer {
         &self,
         statement: &'static str,
     ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let limit = ACQUIRE_TIMEOUT + STATEMENT_TIMEOUT;
+        let limit = self.timeouts.acquire + self.timeouts.statement;
+        let since = Instant::now();
         let refused = async {
             tokio::time::sleep(LONG).await;
-            let turn = self.probing.lock().await;
-            let reason = self.probe().await;
-            drop(turn);
-            match reason {
+            match self.probe(since).await {
                 sqlx::Error::PoolTimedOut => std::future::pending().await,
                 // They are the operator's own, and one of them will be free.
                 reason if errors::is_full(&reason) && self.pool.size() >= CONNECTIONS => {
@@ -116,7 +112,7 @@ impl PostgresServer {
             biased;
             tx = self.pool.begin_with(statement) => tx,
             error = refused => Err(error),
-            () = tokio::time::sleep(limit) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            () = tokio::time::sleep(limit) => Err(unanswered()),
         }
     }
 
@@ -127,18 +123,31 @@ impl PostgresServer {
         Ok(())
     }
 
-    /// Why there is no connection: if one can be made, because all are busy.
-    async fn probe(&self) -> sqlx::Error {
+    /// Why there is no connection: if one can be made, because all are busy. Who has waited while another one had no
+    /// answer is told so: were each to wait for it in turn, the last would not know in time.
+    async fn probe(&self, since: Instant) -> sqlx::Error {
+        let mut silent_at = self.probing.lock().await;
+        if silent_at.is_some_and(|at| at > since) {
+            return unanswered();
+        }
         let options = self.pool.connect_options();
-        match tokio::time::timeout(PROBE_TIMEOUT, PgConnection::connect_with(&options)).await {
+        let connected = PgConnection::connect_with(&options);
+        match tokio::time::timeout(self.timeouts.probe, connected).await {
             Ok(Err(error)) => error,
-            Err(_) => io::Error::from(io::ErrorKind::TimedOut).into(),
+            Err(_) => {
+                *silent_at = Some(Instant::now());
+                unanswered()
+            }
             Ok(Ok(conn)) => {
                 drop(conn);
                 sqlx::Error::PoolTimedOut
             }
         }
     }
+}
+
+fn unanswered() -> sqlx::Error {
+    io::Error::from(io::ErrorKind::TimedOut).into()
 }
 
 /// How to connect: the address, with credentials that may change.
@@ -162,22 +171,4 @@ impl Login {
         }
         Ok(options)
     }
-}
-
-/// The pool; it makes its first connection when it is first used.
-fn pool(options: PgConnectOptions) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .max_lifetime(LIFETIME)
-        // What was under way on it is rolled back by this; over a dead network that would take for ever.
-        // One to a server that has become a replica is given up: the next one may reach the primary.
-        .after_release(|conn, _| {
-            Box::pin(async move {
-                let asked = sqlx::query_scalar("SELECT NOT pg_is_in_recovery()").fetch_one(conn);
-                let answered = tokio::time::timeout(PING_TIMEOUT, asked).await;
-                answered.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-            })
-        })
-        .connect_lazy_with(options)
 }

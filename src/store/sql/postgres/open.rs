@@ -6,10 +6,10 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::Mutex;
 
 use super::{
-    ACQUIRE_TIMEOUT, Address, IDLE_TIMEOUT, LOCK_TIMEOUT, Login, PostgresServer, STATEMENT_TIMEOUT,
+    Address, Login, PostgresServer, Timeouts,
     errors::{explain, is_login, is_passing},
     fence::{Fence, Whose},
-    pool,
+    pool::pool,
 };
 use crate::leadership::{Ended, Term};
 use crate::store::{
@@ -45,16 +45,26 @@ impl SqlStore {
         credentials: &Credentials,
         term: &Term,
     ) -> Result<Self, OpenError> {
+        Self::open_postgres_within(address, credentials, term, Timeouts::USUAL).await
+    }
+
+    /// The same, with a store whose calls may take so long.
+    pub(in crate::store::sql) async fn open_postgres_within(
+        address: &Address,
+        credentials: &Credentials,
+        term: &Term,
+        timeouts: Timeouts,
+    ) -> Result<Self, OpenError> {
         let login = Login {
-            options: limited(address.options(), STATEMENT_TIMEOUT, LOCK_TIMEOUT),
+            options: limited(address.options(), timeouts),
             credentials: credentials.clone(),
         };
         let options = login.options().map_err(OpenError::Credentials)?;
         let prepared = async {
-            let patient = limited(options.clone(), PATIENCE, PATIENCE);
-            let connected =
-                tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&patient));
-            let mut conn = match connected.await {
+            let patient = Timeouts { statement: PATIENCE, lock: PATIENCE, ..timeouts };
+            let patient = limited(options.clone(), patient);
+            let connected = PgConnection::connect_with(&patient);
+            let mut conn = match tokio::time::timeout(timeouts.acquire, connected).await {
                 Ok(connected) => connected.map_err(|error| failed(address, &error))?,
                 Err(_) => return Err(silent(address)),
             };
@@ -70,19 +80,19 @@ impl SqlStore {
                 let hint = "Look at the server and the network.";
                 Err(away(address, Explained::new("it gives no answer", hint)))
             })?;
-        let server =
-            PostgresServer { pool: pool(options), login, fence, probing: Mutex::default() };
+        let pool = pool(options, timeouts);
+        let server = PostgresServer { pool, login, timeouts, fence, probing: Mutex::default() };
         Ok(Self::new(Engine::Postgres(Box::new(server)), id))
     }
 }
 
 /// Connections that never hang.
-fn limited(options: PgConnectOptions, statement: Duration, lock: Duration) -> PgConnectOptions {
+fn limited(options: PgConnectOptions, timeouts: Timeouts) -> PgConnectOptions {
     let milliseconds = |duration: Duration| format!("{}ms", duration.as_millis());
     options.application_name("keyreeve").options([
-        ("statement_timeout", milliseconds(statement)),
-        ("lock_timeout", milliseconds(lock)),
-        ("idle_in_transaction_session_timeout", milliseconds(IDLE_TIMEOUT)),
+        ("statement_timeout", milliseconds(timeouts.statement)),
+        ("lock_timeout", milliseconds(timeouts.lock)),
+        ("idle_in_transaction_session_timeout", milliseconds(timeouts.idle)),
         // No notices, such as that a table is there already.
         ("client_min_messages", "warning".into()),
     ])
@@ -161,7 +171,7 @@ async fn with_transaction<T>(
     work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error>,
 ) -> Result<T, OpenError> {
     let tx = conn.begin().await.map_err(|error| failed(address, &error))?;
-    let mut tx = Tx::postgres(tx, false);
+    let mut tx = Tx::postgres(tx, false, PATIENCE);
     let done = async {
         let done = work(&mut tx).await?;
         tx.commit().await?;

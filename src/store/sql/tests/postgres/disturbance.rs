@@ -1,14 +1,11 @@
 //! What a PostgreSQL server, and the way to it, can do to the store, for the conformance suite.
 
 use super::{
-    Database, Hand, PASSWORD, Postgres,
+    BUSY, Database, Hand, PASSWORD, PAUSE, Postgres,
     proxy::{Cut, Proxy},
     server::Server,
 };
-use crate::store::{
-    conformance::faults::Fault,
-    sql::{SqlStore, tests::Sql},
-};
+use crate::store::{conformance::faults::Fault, sql::tests::Sql};
 
 pub(super) const SUFFERS: &[(Fault, &str)] = &[
     (Fault::Away, ""),
@@ -37,11 +34,10 @@ pub(super) async fn start() -> Postgres {
     let server = Server::own(tempfile::tempdir().unwrap(), &[]);
     let database = Database::on(server).await;
     let proxy = Proxy::new(database.server.address()).await;
-    let address = format!("postgres://{}/{}?sslmode=disable", proxy.address, database.name);
-    let store = SqlStore::open_postgres(&address.parse().unwrap(), &database.credentials()).await;
+    let store = database.open_within(BUSY, &proxy.address).await.into();
     let mut hand = database.hand().await;
     hand.proxy = Some(proxy);
-    Sql { store: store.unwrap().into(), hand }
+    Sql { store, hand }
 }
 
 pub(super) async fn begin(backend: &Postgres, fault: Fault, step: usize) {
@@ -124,7 +120,9 @@ impl Postgres {
         self.end_connections().await;
         let there = "SELECT pid::text FROM pg_stat_activity \
                      WHERE datname = current_database() AND application_name = 'keyreeve'";
-        while !self.hand.texts(there, &[]).await.is_empty() {}
+        while !self.hand.texts(there, &[]).await.is_empty() {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Holds a lock, and does this to each of the operator's sessions that comes to wait for it.
@@ -138,6 +136,7 @@ impl Postgres {
             );
             loop {
                 hand.sql(&sql, &[]).await;
+                tokio::time::sleep(PAUSE).await;
             }
         });
         *self.hand.striking.lock().await = Some(striking);

@@ -8,28 +8,23 @@ use std::{
 
 use futures::future::join_all;
 
-use super::{Database, Hand, Postgres, PostgresHand, proxy::Cut, server::Server};
+use super::{
+    Database, Hand, PATIENCE, PATIENT, Postgres, PostgresHand, proxy::Cut, server::Server, until,
+};
 use crate::{
     policy::Class,
     store::{
         Applied, Desired, Error, Expected, State, Store,
         conformance::samples::{self, desired},
-        sql::SqlStore,
+        sql::{SqlStore, postgres::Timeouts},
     },
 };
 
-/// As long as anything here may take.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// The sentence of a call that failed for a while, within so many seconds.
-async fn unavailable<T: std::fmt::Debug>(
+/// The sentence of a call that fails for a while.
+pub(super) async fn unavailable<T: std::fmt::Debug>(
     call: impl Future<Output = Result<T, Error>>,
-    seconds: u64,
 ) -> String {
-    let began = Instant::now();
-    let result = call.await;
-    assert!(began.elapsed() < Duration::from_secs(seconds), "{:?}: {result:?}", began.elapsed());
-    match result {
+    match tokio::time::timeout(PATIENCE, call).await.expect("it hangs") {
         Err(error @ Error::Unavailable(_)) => {
             assert_eq!(error.class(), Class::Transient);
             let sentence = error.to_string();
@@ -43,7 +38,7 @@ async fn unavailable<T: std::fmt::Debug>(
 }
 
 /// Brings the store to a state as a controller does: looks, applies, tries again.
-async fn converged(store: &SqlStore, state: &State) {
+pub(super) async fn converged(store: &SqlStore, state: &State) {
     let deadline = Instant::now() + PATIENCE;
     let key = state.key();
     loop {
@@ -63,7 +58,7 @@ async fn converged(store: &SqlStore, state: &State) {
 }
 
 /// Forty users reach the store while something disturbs it; then they are there, once.
-async fn forty_users_while(store: &Arc<SqlStore>, disturb: impl AsyncFnOnce()) {
+pub(super) async fn forty_users_while(store: &Arc<SqlStore>, disturb: impl AsyncFnOnce()) {
     converged(store, &samples::tenant("acme")).await;
     let users: Vec<_> =
         (0..40).map(|n| samples::user("acme", &format!("user-{n}"), None)).collect();
@@ -84,7 +79,7 @@ async fn forty_users_while(store: &Arc<SqlStore>, disturb: impl AsyncFnOnce()) {
     assert_eq!((census.users, census.counts.users), (40, 40));
 }
 
-fn other() -> Desired {
+pub(super) fn other() -> Desired {
     desired(samples::tenant("other"))
 }
 
@@ -107,9 +102,9 @@ async fn a_server_that_goes_and_comes_back() {
     let key = samples::tenant("acme").key();
     for call in 0..3 {
         let sentence = match call {
-            0 => unavailable(store.observe(&key), 4).await,
-            1 => unavailable(store.apply(&other(), &Expected::Absent), 4).await,
-            _ => unavailable(store.delete(&key, &samples::mark(&key)), 4).await,
+            0 => unavailable(store.observe(&key)).await,
+            1 => unavailable(store.apply(&other(), &Expected::Absent)).await,
+            _ => unavailable(store.delete(&key, &samples::mark(&key))).await,
         };
         assert!(
             sentence.contains("nothing listens at its address. Start PostgreSQL"),
@@ -161,7 +156,7 @@ async fn a_lock_on_a_row() {
     let applied = backend.store.apply(&desired(ada.clone()), &ours).await.unwrap();
     assert_eq!(applied, Applied::Unchanged, "to look needs no lock");
     let bob = desired(samples::user("acme", "bob", None));
-    let sentence = unavailable(backend.store.apply(&bob, &Expected::Absent), 5).await;
+    let sentence = unavailable(backend.store.apply(&bob, &Expected::Absent)).await;
     assert!(
         sentence.contains("another session holds a lock on what is to be written"),
         "{sentence}"
@@ -181,12 +176,15 @@ async fn a_lock_on_a_row() {
 /// Of two that wait for each other PostgreSQL ends one. When it is ours, it is tried again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deadlock_with_another_hand() {
-    let backend = PostgresHand::start().await;
+    let database = Database::new().await;
+    // Half as long as the hand.
+    let timeouts = Timeouts { lock: PATIENCE / 2, ..PATIENT };
+    let store = database.open_within(timeouts, database.server.address()).await;
     let (acme, ada) = (samples::tenant("acme"), samples::user("acme", "ada", None));
     for state in [&acme, &ada] {
-        backend.store.apply(&desired(state.clone()), &Expected::Absent).await.unwrap();
+        store.apply(&desired(state.clone()), &Expected::Absent).await.unwrap();
     }
-    let mut hand = backend.database().admin().await;
+    let (mut hand, mut looking) = (database.admin().await, database.admin().await);
     // So the server ends the other one.
     sqlx::raw_sql("SET deadlock_timeout = '1min'; BEGIN; SELECT FROM users FOR UPDATE")
         .execute(&mut hand)
@@ -197,19 +195,17 @@ async fn a_deadlock_with_another_hand() {
     let changed = State::User(changed);
     let ours = Expected::Marked(samples::mark(&changed.key()));
     let desired = desired(changed.clone());
-    let writing = backend.store.apply(&desired, &ours);
+    let writing = store.apply(&desired, &ours);
     let hand = async {
         // Now it has the tenant, and waits for the user.
-        let mut looking = backend.database().admin().await;
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                     AND application_name = 'keyreeve' AND wait_event_type = 'Lock'";
-        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() == 0 {}
+        let waits = "wait_event_type = 'Lock'";
+        until("it waits", async || database.sessions(&mut looking, waits).await > 0).await;
         sqlx::raw_sql("SELECT FROM tenants FOR UPDATE; COMMIT").execute(&mut hand).await.unwrap();
     };
     let (result, ()) = tokio::join!(writing, hand);
-    // It is ended as a deadlock after 1 s, or on a busy machine has waited long enough after 2 s.
+    // It is ended as a deadlock after 1 s; should the hand have come later, when it has waited long enough.
     assert!(matches!(result, Err(Error::Raced | Error::Unavailable(_))), "{result:?}");
-    converged(&backend.store, &changed).await;
+    converged(&store, &changed).await;
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Two operators on one store: the later one has it, and the earlier one writes no more.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::FutureExt;
 
-use super::Database;
+use super::{Database, PATIENCE, PATIENT, until};
 use crate::{
     leadership::Term,
     policy::Class,
@@ -30,7 +30,7 @@ async fn whoever_opens_the_store_takes_it_over() {
         assert!(matches!(error, Error::TakenOver), "{error}");
         assert_eq!(error.class(), Class::Terminal, "it must not be tried again");
     }
-    tokio::time::timeout(Duration::from_secs(5), old.taken_over()).await.unwrap();
+    tokio::time::timeout(PATIENCE, old.taken_over()).await.unwrap();
     let key = acme.state.key();
     let deleted = old.delete(&key, &acme.mark).await;
     assert!(matches!(deleted, Err(Error::TakenOver)), "{deleted:?}");
@@ -50,7 +50,7 @@ async fn whoever_opens_the_store_takes_it_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn taking_over_waits_for_what_is_being_written() {
     let database = Database::new().await;
-    let old = database.open().await;
+    let old = database.open_within(PATIENT, database.server.address()).await;
     let acme = desired(samples::tenant("acme"));
     old.apply(&acme, &Expected::Absent).await.unwrap();
 
@@ -66,17 +66,13 @@ async fn taking_over_waits_for_what_is_being_written() {
         }
     });
     let mut looking = database.admin().await;
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND application_name = 'keyreeve' AND wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() == 0 {
-        assert!(!writing.is_finished(), "it waits for the row");
-    }
+    let waits = "wait_event_type = 'Lock'";
+    until("it waits for the row", async || database.sessions(&mut looking, waits).await > 0).await;
     let opening = database.open();
     let freeing = async {
         // Both wait now: the old one for the row, the new one for the old one.
-        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut looking).await.unwrap() < 2 {
-            assert!(!writing.is_finished(), "it still waits for the row");
-        }
+        until("both wait", async || database.sessions(&mut looking, waits).await > 1).await;
+        assert!(!writing.is_finished(), "it still waits for the row");
         sqlx::raw_sql("ROLLBACK").execute(&mut hand).await.unwrap();
     };
     let (new, ()) = tokio::join!(opening, freeing);

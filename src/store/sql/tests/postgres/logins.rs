@@ -4,12 +4,17 @@ use std::fs;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use super::{Database, Hand, PASSWORD, server::Server};
+use super::{BUSY, Database, Hand, PASSWORD, server::Server};
+use crate::leadership::Term;
 use crate::store::{
     Credentials, Error, Expected, OpenError, Source, Store,
     conformance::samples::{self, desired},
-    sql::SqlStore,
+    sql::{SqlStore, postgres::Address},
 };
+
+async fn open(address: &Address, credentials: &Credentials) -> Result<SqlStore, OpenError> {
+    SqlStore::open_postgres_within(address, credentials, &Term::unlimited(), BUSY).await
+}
 
 #[tokio::test]
 async fn a_password_that_changes_is_read_again() {
@@ -19,7 +24,7 @@ async fn a_password_that_changes_is_read_again() {
     fs::write(&file, format!("{PASSWORD}\n")).unwrap();
     let credentials =
         Credentials { password: Some(Source::File(file.clone())), ..database.credentials() };
-    let store = SqlStore::open_postgres(&database.address(), &credentials).await.unwrap();
+    let store = open(&database.address(), &credentials).await.unwrap();
     let tenant = desired(samples::tenant("acme"));
     store.apply(&tenant, &Expected::Absent).await.unwrap();
 
@@ -74,16 +79,16 @@ async fn a_server_must_prove_who_it_is() {
     let strangers = strangers.path().join("ca.crt").display().to_string();
     let database = Database::on(Server::own(folder, &[])).await;
     let port = database.server.address().split_once(':').unwrap().1;
-    let open = async |host: &str, parameters: &str| {
+    let opened = async |host: &str, parameters: &str| {
         let url = format!("postgres://{host}:{port}/{}?{parameters}", database.name);
-        SqlStore::open_postgres(&url.parse().unwrap(), &database.credentials()).await
+        open(&url.parse().unwrap(), &database.credentials()).await
     };
     for (host, parameters) in [
         ("127.0.0.1", "sslmode=verify-full".to_owned()),
         ("127.0.0.1", format!("sslmode=verify-full&sslrootcert={ca}")),
         ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={strangers}")),
     ] {
-        let error = open(host, &parameters).await.err().expect(&parameters).to_string();
+        let error = opened(host, &parameters).await.err().expect(&parameters).to_string();
         assert!(
             error.contains("no trusted TLS connection to PostgreSQL is possible"),
             "{parameters}: {error}"
@@ -95,7 +100,7 @@ async fn a_server_must_prove_who_it_is() {
         ("127.0.0.1", "sslmode=require".to_owned()),
     ] {
         let store =
-            open(host, &parameters).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
+            opened(host, &parameters).await.unwrap_or_else(|error| panic!("{parameters}: {error}"));
         store.observe(&samples::tenant("acme").key()).await.unwrap();
         let hand = database.hand().await;
         let plain = hand.texts(

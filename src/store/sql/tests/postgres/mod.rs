@@ -1,6 +1,6 @@
 //! The PostgreSQL store: the suite, opening a database (`open`, `logins`), who writes to it (`fence`), and
-//! all that may go wrong meanwhile (`disturbance` for the suite, `faults`, with a `proxy`, and `disk`). `reader` is an
-//! identity provider.
+//! all that may go wrong meanwhile (`disturbance` for the suite, `faults`, `silence`, with a `proxy`, `timeouts` and `disk`).
+//! `reader` is an identity provider.
 //!
 //! The server is the one of `dev/with-postgres.sh`, with a database for each test; tests that disturb
 //! the server itself start one of their own (`server`).
@@ -14,6 +14,10 @@ mod open;
 mod proxy;
 mod reader;
 mod server;
+mod silence;
+mod timeouts;
+
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _};
@@ -28,7 +32,7 @@ use crate::store::{
     sql::{
         SqlStore,
         migrations::STEPS,
-        postgres::{Address, open::prepare},
+        postgres::{Address, Timeouts, open::prepare},
     },
 };
 
@@ -50,6 +54,27 @@ pub(super) struct PostgresHand {
 pub(super) struct Database {
     server: Server,
     name: String,
+}
+
+/// As long as anything here may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// For a machine on which many tests run: a connection may be late.
+const BUSY: Timeouts =
+    Timeouts { acquire: PATIENCE, ping: PATIENCE, probe: PATIENCE, ..Timeouts::USUAL };
+/// For who shall wait for a lock until the test ends that.
+const PATIENT: Timeouts =
+    Timeouts { statement: PATIENCE, answer: Duration::from_secs(65), lock: PATIENCE, ..BUSY };
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits until something is so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// The password of the operator's role, which may log in and nothing else.
@@ -87,11 +112,21 @@ impl Database {
     }
 
     pub(super) async fn open(&self) -> SqlStore {
-        SqlStore::open_postgres(&self.address(), &self.credentials()).await.unwrap()
+        self.open_within(BUSY, self.server.address()).await
+    }
+
+    /// With calls that may take so long, through what is at this address.
+    async fn open_within(&self, timeouts: Timeouts, address: &str) -> SqlStore {
+        let address = format!("postgres://{address}/{}", self.name);
+        let (address, credentials) = (address.parse().unwrap(), self.credentials());
+        SqlStore::open_postgres_within(&address, &credentials, &Term::unlimited(), timeouts)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn open_for(&self, term: &Term) -> Result<SqlStore, OpenError> {
-        SqlStore::open_postgres_for(&self.address(), &self.credentials(), term).await
+        let (address, credentials) = (self.address(), self.credentials());
+        SqlStore::open_postgres_within(&address, &credentials, term, BUSY).await
     }
 
     /// Those of the operator's role.
@@ -116,6 +151,15 @@ impl Database {
         let database = Self { server: self.server.clone(), name: self.name.clone() };
         let conn = Mutex::new(self.admin().await);
         PostgresHand { database, conn, proxy: None, striking: Mutex::default() }
+    }
+
+    /// How many of the operator's sessions are so, by a condition on `pg_stat_activity`.
+    async fn sessions(&self, conn: &mut PgConnection, are: &str) -> i64 {
+        let sql = format!(
+            "SELECT count(*) FROM pg_stat_activity \
+             WHERE datname = current_database() AND application_name = 'keyreeve' AND ({are})"
+        );
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(conn).await.unwrap()
     }
 
     async fn with_hand(self) -> Postgres {

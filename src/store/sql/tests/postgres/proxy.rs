@@ -1,10 +1,14 @@
 //! A network between the operator and its server that fails at the worst moment.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 /// When a connection is cut.
@@ -20,6 +24,16 @@ pub(super) enum Cut {
 pub(super) struct Proxy {
     pub(super) address: String,
     plan: Arc<Mutex<Plan>>,
+    silence: watch::Sender<Silence>,
+}
+
+/// When nothing gets through any more, and nobody is told.
+#[derive(Clone, Copy, Default)]
+struct Silence {
+    /// How often it fell: on the connections that there were then it lasts for ever.
+    fell: usize,
+    /// Whether new ones are silent, too.
+    lasts: bool,
 }
 
 #[derive(Default)]
@@ -44,14 +58,24 @@ impl Proxy {
     pub(super) async fn new(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let plan = Arc::<Mutex<Plan>>::default();
-        let proxy = Self { address, plan: plan.clone() };
+        let proxy = Self { address, plan: Arc::default(), silence: watch::Sender::default() };
+        let (plan, silence) = (proxy.plan.clone(), proxy.silence.subscribe());
         let server = server.to_owned();
         tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                if let Ok(server) = TcpStream::connect(&server).await {
-                    tokio::spawn(pass(client, server, plan.clone()));
-                }
+            while let Ok((mut client, _)) = listener.accept().await {
+                let Ok(mut server) = TcpStream::connect(&server).await else { continue };
+                let (plan, mut silence) = (plan.clone(), silence.clone());
+                let fell = silence.borrow_and_update().fell;
+                tokio::spawn(async move {
+                    tokio::select! {
+                        biased;
+                        () = silent(&mut silence, fell) => {
+                            // Both sides are there, and hear nothing.
+                            pending::<()>().await;
+                        }
+                        () = pass(&mut client, &mut server, &plan) => {}
+                    }
+                });
             }
         });
         proxy
@@ -74,13 +98,29 @@ impl Proxy {
         plan.has_cut
     }
 
+    /// From now on nothing gets through, on new connections neither, until [`Proxy::ends_silence`].
+    pub(super) fn falls_silent(&self) {
+        self.silence.send_modify(|now| *now = Silence { fell: now.fell + 1, lasts: true });
+    }
+
+    /// New connections work again; those from before never will.
+    pub(super) fn ends_silence(&self) {
+        self.silence.send_modify(|now| now.lasts = false);
+    }
+
     /// Whether answers are what no server of databases says.
     pub(super) fn babble(&self, babbles: bool) {
         self.plan().babbles = babbles;
     }
 }
 
-async fn pass(mut client: TcpStream, mut server: TcpStream, plan: Arc<Mutex<Plan>>) {
+/// Done when nothing gets through any more on a connection that was made when silence had fallen so often.
+async fn silent(silence: &mut watch::Receiver<Silence>, fell: usize) {
+    // It ends with the test.
+    let _ = silence.wait_for(|now| now.lasts || now.fell > fell).await;
+}
+
+async fn pass(client: &mut TcpStream, server: &mut TcpStream, plan: &Mutex<Plan>) {
     let (mut asked, mut answered) = ([0; 16 * 1024], [0; 16 * 1024]);
     let mut last = false;
     loop {
