@@ -19,6 +19,9 @@ use super::{
 };
 use crate::store::Error;
 
+/// How long a transaction that has waited enough for locks still waits for each.
+const HURRY: &str = "SET LOCAL lock_timeout = '100ms'";
+
 /// A transaction, or a savepoint in one. Dropped before [`Tx::commit`], it is rolled back.
 pub(super) struct Tx<'c> {
     inner: Inner<'c>,
@@ -160,6 +163,14 @@ impl<'c> Tx<'c> {
         if !locking.is_empty() {
             let sql = format!("SELECT 1 FROM tenants WHERE tenant_id = $1{locking}");
             self.row(sql, &[tenant.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// From now on it hardly waits for the locks of others.
+    pub(super) async fn hurry(&mut self) -> Result<(), Error> {
+        if let Inner::Postgres(..) = self.inner {
+            self.execute(HURRY, &[]).await?;
         }
         Ok(())
     }

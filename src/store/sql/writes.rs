@@ -194,8 +194,9 @@ impl Lane {
     }
 }
 
-/// Makes each of these in a savepoint of its own. A tenant for which somebody else holds a lock is waited for once:
-/// the others' writes are not committed before the end.
+/// Makes each of these in a savepoint of its own. A tenant for which somebody else holds a lock is waited for once, and
+/// after the first of them the next ones hardly: the others' writes are not committed before the end, and nobody
+/// else may write to their tenants until then.
 async fn apart(tx: &mut Tx<'_>, writes: &[Write]) -> Result<Vec<Result<Written, Error>>, Error> {
     let mut results = Vec::new();
     let mut stuck: HashMap<String, Error> = HashMap::new();
@@ -219,6 +220,9 @@ async fn apart(tx: &mut Tx<'_>, writes: &[Write]) -> Result<Vec<Result<Written, 
                 .unwrap_or(ended));
         }
         if let Err(error @ Error::Unavailable(_)) = &result {
+            if stuck.is_empty() {
+                tx.hurry().await?;
+            }
             stuck.insert(write.key().tenant().to_owned(), error.clone());
         }
         results.push(result);

@@ -1,6 +1,6 @@
 //! What is limited: statements, locks, connections.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 
@@ -73,6 +73,43 @@ async fn a_statement_that_takes_too_long_is_cut() {
 
     sqlx::raw_sql("DROP FUNCTION slow CASCADE").execute(&mut admin).await.unwrap();
     converged(&store, &ada).await;
+}
+
+/// Twenty for which each would wait alone would be ten times as long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locks_on_many_tenants_do_not_add_up() {
+    let backend = PostgresHand::start().await;
+    let tenants: Vec<String> = (0..20).map(|n| format!("locked-{n}")).collect();
+    for tenant in tenants.iter().map(String::as_str).chain(["acme"]) {
+        let tenant = desired(samples::tenant(tenant));
+        backend.store.apply(&tenant, &Expected::Absent).await.unwrap();
+    }
+    let mut hand = backend.database().admin().await;
+    sqlx::raw_sql("BEGIN; SELECT FROM tenants WHERE tenant_id LIKE 'locked-%' FOR UPDATE")
+        .execute(&mut hand)
+        .await
+        .unwrap();
+    let user = |tenant: &str, name: &str| {
+        let user = desired(samples::user(tenant, name, None));
+        Write::Apply(Box::new(user), Expected::Absent)
+    };
+    let mut writes = vec![user("acme", "ada")];
+    // These wait while the first is written, and so share a transaction.
+    writes.extend(tenants.iter().map(|tenant| user(tenant, "ada")));
+    writes.push(user("acme", "bob"));
+    let (queue, began) = (Writes::new(1, 50), Instant::now());
+    let engine = &backend.store.engine;
+    let mut results = join_all(writes.into_iter().map(|write| queue.make(engine, write))).await;
+    let took = began.elapsed();
+    for result in [results.pop().unwrap(), results.remove(0)] {
+        assert!(matches!(result, Ok(Written::Applied(Applied::Created))), "{result:?}");
+    }
+    assert_eq!(results.len(), tenants.len());
+    for result in results {
+        let sentence = result.unwrap_err().to_string();
+        assert!(sentence.contains("another session holds a lock"), "{sentence}");
+    }
+    assert!(took < 10 * Timeouts::USUAL.lock, "{took:?}");
 }
 
 /// Whoever comes while all are in use is told so.
