@@ -6,8 +6,10 @@ use keyreeve::api::{Tenant, User};
 use kube::api::ListParams;
 use serde_json::json;
 
-use super::{TAKEOVER, apart, install, renewed_for, within};
-use crate::support::{Audit, Conditions, Gate, Middleman, Space, eventually, server_of};
+use super::{TAKEOVER, install, on, one_comes_to_lead, renewed_for, two_others, within};
+use crate::support::{
+    Audit, Conditions, Gate, Middleman, Postgres, Replica, Space, eventually, server_of,
+};
 
 /// How long the API server is away.
 const AWAY: Duration = Duration::from_secs(90);
@@ -15,13 +17,13 @@ const AWAY: Duration = Duration::from_secs(90);
 #[tokio::test]
 async fn a_leader_leads_by_a_slow_api_server_and_stops_in_time_when_it_is_too_slow() {
     let space = Space::new("slow-server").await;
-    let release = install(&space);
+    let (release, postgres) = (install(&space), Postgres::start(&space).await);
+    let of = (&space, &release);
     let middleman = Middleman::to(&release.kubeconfig).await;
     let way = middleman.server();
-    let slow = apart(&space, &release, "slow", Some(&way), &[]);
+    let slow = on(&postgres, of, "slow", Some(&way), &[]);
     slow.comes_to_lead().await;
-    let other = apart(&space, &release, "other", None, &[]);
-    other.is_ready().await;
+    let others = two_others(&postgres, of).await;
 
     middleman.delay(Duration::from_secs(2));
     let (_, transitions, _) = space.lease(&release).await;
@@ -37,8 +39,8 @@ async fn a_leader_leads_by_a_slow_api_server_and_stops_in_time_when_it_is_too_sl
     println!("too slow: it stopped after {took:.2?}");
     // The lease lasts for 15 s from its last renewal, which was before.
     assert!(took < Duration::from_secs(15), "{took:?}");
-    assert!(!other.leads(), "the other one waits for the end of the lease");
-    other.comes_to_lead().await;
+    assert!(!others.iter().any(Replica::leads), "the others wait for the end of the lease");
+    one_comes_to_lead(&others).await;
     println!("too slow: another one leads after {:.2?}", began.elapsed());
     // The last renewal that came through was not answered for as long as one may take.
     let allowed = within(TAKEOVER + Duration::from_secs(10), &space, &release).await;
@@ -52,10 +54,10 @@ async fn a_leader_leads_by_a_slow_api_server_and_stops_in_time_when_it_is_too_sl
 #[tokio::test]
 async fn an_api_server_that_is_away_for_a_minute_and_a_half_is_waited_for() {
     let space = Space::new("api-away").await;
-    let release = install(&space);
+    let (release, postgres) = (install(&space), Postgres::start(&space).await);
     let gate = Gate::to(&server_of(&release.kubeconfig)).await;
     let way = format!("https://{}", gate.address);
-    let mut replica = apart(&space, &release, "away", Some(&way), &[]);
+    let mut replica = on(&postgres, (&space, &release), "away", Some(&way), &[]);
     replica.comes_to_lead().await;
     space.create::<Tenant>("acme", json!({})).await;
     space.ready("acme").await;

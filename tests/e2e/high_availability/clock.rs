@@ -1,11 +1,11 @@
-//! A replica whose clock is off by a minute.
+//! Three replicas, of which one's clock is off by a minute.
 
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
-use super::{TAKEOVER, acquired, apart, install, renewed_for, within};
-use crate::support::{Space, run};
+use super::{TAKEOVER, acquired, install, on, one_comes_to_lead, renewed_for, two_others, within};
+use crate::support::{Postgres, Replica, Space, run};
 
 /// By this faketime turns the clock of a process, and nothing but the clock.
 fn turned(by: &str) -> Vec<(String, String)> {
@@ -32,14 +32,14 @@ async fn a_leader_whose_clock_is_a_minute_fast_is_left_alone_until_it_dies() {
 
 async fn clock_is_off(name: &str, by: &str, seconds: i64) {
     let space = Space::new(name).await;
-    let release = install(&space);
+    let (release, postgres) = (install(&space), Postgres::start(&space).await);
+    let of = (&space, &release);
     let environment = turned(by);
     let environment: Vec<_> =
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let off = apart(&space, &release, "off", None, &environment);
+    let off = on(&postgres, of, "off", None, &environment);
     off.comes_to_lead().await;
-    let right = apart(&space, &release, "right", None, &[]);
-    right.is_ready().await;
+    let others = two_others(&postgres, of).await;
 
     let (holder, transitions, renewed) = space.lease(&release).await;
     assert!(holder.starts_with("off_"), "{holder}");
@@ -48,12 +48,12 @@ async fn clock_is_off(name: &str, by: &str, seconds: i64) {
     // Longer than a lease lasts.
     let after = renewed_for(&space, &release, Duration::from_secs(17)).await;
     assert_eq!(after, transitions, "it was not left alone");
-    assert!(off.leads() && !right.leads());
+    assert!(off.leads() && !others.iter().any(Replica::leads));
 
     off.operator.kill();
     let killed = Instant::now();
     let (_, _, renewed) = space.lease(&release).await;
-    right.comes_to_lead().await;
+    one_comes_to_lead(&others).await;
     let took = killed.elapsed();
     println!("the clock is {by} off: another one leads after {took:.2?}");
     let allowed = within(TAKEOVER, &space, &release).await;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 
-use crate::support::{Release, Replica, Space, eventually};
+use crate::support::{Postgres, Release, Replica, Space, eventually};
 
 /// Within how long another replica leads when the leader has died.
 const TAKEOVER: Duration = Duration::from_secs(20);
@@ -57,14 +57,29 @@ async fn acquired(space: &Space, release: &Release) -> Timestamp {
     lease.spec.unwrap().acquire_time.unwrap().0
 }
 
-/// A replica with a store of its own: for what is about the Lease alone.
-fn apart(
-    space: &Space,
-    release: &Release,
+/// A replica on PostgreSQL.
+fn on(
+    postgres: &Postgres,
+    (space, release): (&Space, &Release),
     name: &str,
     server: Option<&str>,
     environment: &[(&str, &str)],
 ) -> Replica {
-    let store = format!("sqlite:{}", space.folder().join(format!("{name}.db")).display());
-    Replica::start(space, release, name, server, environment, &["--store", &store])
+    let flags = postgres.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    Replica::start(space, release, name, server, environment, &flags)
+}
+
+/// Two more, which stand by.
+async fn two_others(postgres: &Postgres, of: (&Space, &Release)) -> [Replica; 2] {
+    let others = ["two", "three"].map(|name| on(postgres, of, name, None, &[]));
+    for other in &others {
+        other.is_ready().await;
+    }
+    others
+}
+
+/// Waits until one of them leads.
+async fn one_comes_to_lead(others: &[Replica]) {
+    eventually("one of the others leads", async || others.iter().any(Replica::leads)).await;
 }
