@@ -55,7 +55,10 @@ async fn life(program: &'static str) {
     assert_eq!(operator.stop().await.code(), Some(0));
 
     // It brings a new field, and a new object.
-    helm.run(&["upgrade", "keyreeve", CHART, "--set", "podDisruptionBudget.enabled=true"]);
+    let budget = ["upgrade", "keyreeve", CHART, "--set", "podDisruptionBudget.enabled=true"];
+    // Helm 4 applies as kubectl did, and asks before it changes what that has set.
+    let force: &[&str] = if program == "helm4" { &["--force-conflicts"] } else { &[] };
+    helm.run(&[&budget[..], force].concat());
     helm.apply(&field).unwrap();
     assert!(helm.has("poddisruptionbudget/keyreeve", SYSTEM));
     let operator = start(&space);

@@ -89,15 +89,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- $ownMachine := regexMatch "^keycloak\\+http://(localhost|127\\.[0-9.]+|\\[::1\\])(:|/|$)" .Values.store.url -}}
 {{- if and (hasPrefix "keycloak+http://" .Values.store.url) (not $ownMachine) (not (include "keyreeve.allowsHttp" .)) -}}
-{{- fail "store.url is keycloak+http://…, by which everybody on the way could read the operator's secret: take keycloak+https://…, or set KEYREEVE_STORE_ALLOW_HTTP to \"true\" by extraEnv where the way is private" -}}
+{{- fail "store.url is keycloak+http://…, by which everybody on the way could read the operator's secret: take keycloak+https://…, or give --store-allow-http by extraArgs where the way is private" -}}
 {{- end -}}
 {{- if and .Values.webhook.certManager.enabled (not .Values.webhook.enabled) -}}
 {{- fail "webhook.certManager.enabled is for the webhook, which is off: set webhook.enabled, too" -}}
-{{- end -}}
-{{- range .Values.secrets.namespaces -}}
-{{- if and $.Values.watchNamespaces (not (has . $.Values.watchNamespaces)) -}}
-{{- fail (printf "secrets.namespaces has %s, which watchNamespaces does not list: no User there is looked at" .) -}}
-{{- end -}}
 {{- end -}}
 {{- with .Values.defaultProfile -}}
 {{- if and $.Values.watchNamespaces (not (has (splitList "/" . | first) $.Values.watchNamespaces)) -}}
@@ -106,10 +101,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* Something, if extraEnv says that the way to Keycloak is private. */}}
+{{/* Something, if extraArgs or extraEnv say that the way to Keycloak is private. */}}
 {{- define "keyreeve.allowsHttp" -}}
+{{- if has "--store-allow-http" .Values.extraArgs -}}yes{{- end -}}
 {{- range .Values.extraEnv -}}
-{{- if eq .name "KEYREEVE_STORE_ALLOW_HTTP" -}}yes{{- end -}}
+{{- if and (eq .name "KEYREEVE_STORE_ALLOW_HTTP") (eq (.value | default "") "true") -}}yes{{- end -}}
 {{- end -}}
 {{- end -}}
 

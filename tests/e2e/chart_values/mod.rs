@@ -79,12 +79,8 @@ async fn values_that_contradict_each_other_are_refused_in_a_sentence() {
             "watchNamespaces does not list",
         ),
         (
-            json!({"watchNamespaces": ["a"], "secrets": {"namespaces": ["b"]}}),
-            "no User there is looked at",
-        ),
-        (
             json!({"store": {"url": "keycloak+http://localhost.example", "credentialsSecret": "x"}}),
-            "KEYREEVE_STORE_ALLOW_HTTP",
+            "--store-allow-http",
         ),
         (json!({"webhook": {"certManager": {"enabled": true}}}), "the webhook, which is off"),
         (json!({"keystore": {"createNamespace": true}}), "keystore.namespace is needed"),
