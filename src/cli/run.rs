@@ -273,7 +273,10 @@ async fn ask_cluster(
 ) -> Result<String, StartError> {
     let asked = async {
         for (namespace, lacks) in controller::check(client, needs).await? {
-            tracing::warn!(namespace, "the other watched namespaces are served: {lacks}");
+            tracing::warn!(
+                namespace,
+                "in this watched namespace the operator may not do all that it has to; it serves the others: {lacks}"
+            );
         }
         match owner_id {
             Some(owner) => Ok(owner),

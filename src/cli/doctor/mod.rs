@@ -13,6 +13,7 @@ mod settings;
 mod webhook;
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     io::{self, Write as _},
     process::ExitCode,
@@ -165,7 +166,9 @@ async fn of_operator(client: &Client, deployment: &Deployment, asking: &str) -> 
     }
     let watched = &settings.needs.watch_namespaces;
     let objects = look::objects(client, watched).await;
-    let spaces = look::spaces(client, watched).await.unwrap_or_else(|why| {
+    let listed = [watched.as_slice(), &settings.needs.secrets_namespaces].concat();
+    let listed: Vec<_> = listed.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let spaces = look::spaces(client, &listed).await.unwrap_or_else(|why| {
         lines.push(Line::unknown(Check::Operator, why, ASK));
         Vec::new()
     });

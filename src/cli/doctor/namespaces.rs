@@ -27,8 +27,8 @@ pub fn judge(
         Space::There => None,
         Space::Gone => Some(Line::wrong(
             Check::Operator,
-            format!("the namespace {name} is watched and is not there; the others are served"),
-            "take it out of watchNamespaces by `helm upgrade`, which fails as long as it is listed and not there; or make it again, and `helm upgrade` gives the operator its Role in it",
+            format!("the namespace {name} is one of the operator's and is not there"),
+            "take it out of watchNamespaces and secrets.namespaces by `helm upgrade`, which fails as long as it is listed and not there; or make it again, and `helm upgrade` gives the operator its Role in it",
         )),
         Space::Going => {
             let has_lost_a_right =
@@ -43,7 +43,7 @@ pub fn judge(
                         objects::named(&held)
                     ),
                     format!(
-                        "`keyreeve uninstall --watch-namespace {name}` lets them go, while the operator serves the others; what is in the store stays there. Then take it out of watchNamespaces"
+                        "`keyreeve uninstall --watch-namespace {name}` lets them go, while the operator serves the others; what is in the store stays there. Then take it out of watchNamespaces and secrets.namespaces"
                     ),
                 )
             })
@@ -93,10 +93,7 @@ mod tests {
             [object("going/acme", true), object("going/let-go", false), object("team/acme", true)];
         let lines = judge(&watched, &asked(), &objects);
         assert_eq!(lines.len(), 2, "{lines:?}");
-        assert_eq!(
-            lines[0].says,
-            "the namespace gone is watched and is not there; the others are served"
-        );
+        assert_eq!(lines[0].says, "the namespace gone is one of the operator's and is not there");
         assert_eq!(
             lines[1].says,
             "the namespace going is being deleted and hangs: 1 Tenant (going/acme) waiting for the operator, whose rights there went first"

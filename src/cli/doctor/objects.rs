@@ -21,7 +21,8 @@ const WAITING: SignedDuration = SignedDuration::from_mins(10);
 const DELETING: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is wrong with the store, whatever object says it.
-const TROUBLE: [Reason; 2] = [Reason::StoreUnavailable, Reason::StoreTakenOver];
+const TROUBLE: [Reason; 3] =
+    [Reason::StoreUnavailable, Reason::ForbiddenByStore, Reason::StoreTakenOver];
 
 /// So many objects are named of those of which the same is said.
 const NAMED: usize = 3;
@@ -55,24 +56,18 @@ impl Object {
 
     /// Whether the operator owes it a word on its last change. Of a paused one it says nothing.
     fn is_behind(&self) -> bool {
-        let is_paused = self
-            .conditions
-            .iter()
-            .any(|condition| condition.type_ == "Paused" && condition.status == "True");
-        self.deleted.is_none() && self.state() != State::Unseen && !is_paused
+        self.deleted.is_none() && self.state() != State::Unseen && self.when("Paused").is_none()
     }
 
-    fn ready(&self) -> Option<&Condition> {
-        self.conditions.iter().find(|condition| condition.type_ == "Ready")
-    }
-
-    /// Since when it is not Ready.
-    fn not_ready(&self) -> Option<Timestamp> {
-        self.ready().map(|ready| ready.last_transition_time.0)
+    /// Since when this is true of it, if it is.
+    fn when(&self, type_: &str) -> Option<Timestamp> {
+        let of_type = self.conditions.iter().find(|condition| condition.type_ == type_);
+        of_type.filter(|found| found.status == "True").map(|found| found.last_transition_time.0)
     }
 
     fn message(&self) -> &str {
-        self.ready().map(|ready| ready.message.as_str()).unwrap_or_default()
+        let ready = self.conditions.iter().find(|condition| condition.type_ == "Ready");
+        ready.map(|ready| ready.message.as_str()).unwrap_or_default()
     }
 }
 
@@ -161,7 +156,8 @@ pub fn judge(objects: &[Object], now: Timestamp) -> Vec<Line> {
     }
     let waiting: Vec<_> = objects
         .iter()
-        .filter(|object| object.state() == State::Reconciling && since(object.not_ready(), WAITING))
+        .filter(|object| object.state() == State::Reconciling && object.when("Paused").is_none())
+        .filter(|object| since(object.when("Reconciling"), WAITING))
         // That is told as one thing, of the store.
         .filter(|object| !why_not_ready(&object.conditions).is_some_and(is_of_the_store))
         .collect();
@@ -253,7 +249,7 @@ mod tests {
     fn what_is_ready_or_waits_needs_nobody() {
         let ready = object("Tenant", "a/acme", &[("Ready", "True", "Synced")]);
         let mut waiting = waits("User", "a/ada", "TenantNotFound");
-        waiting.conditions[0].last_transition_time.0 = now();
+        waiting.conditions[1].last_transition_time.0 = now();
         let new = Object { created: Some(now()), ..object("User", "a/new", &[]) };
         let going = Object { deleted: Some(now()), ..stalled("User", "a/going", "Conflict") };
         let objects = [ready, waiting, new, going];

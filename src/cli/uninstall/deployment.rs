@@ -24,16 +24,23 @@ pub struct Stopped {
     client: Client,
     namespace: String,
     name: String,
+    /// Whether there was something to stop: where there was not, an operator may run all the same.
+    pub was_there: bool,
 }
 
 impl Stopped {
     /// Scales it to zero, and waits until its Pods are gone.
     pub async fn by_scaling(client: &Client, namespace: &str, name: &str) -> Result<Self, String> {
-        let stopped =
-            Self { client: client.clone(), namespace: namespace.to_owned(), name: name.to_owned() };
+        let mut stopped = Self {
+            client: client.clone(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            was_there: true,
+        };
         let what = stopped.what();
         if stopped.get().await?.is_none() {
             say(&format!("{what} is not there: nothing to stop"))?;
+            stopped.was_there = false;
             return Ok(stopped);
         }
         let zero = Patch::Merge(json!({"spec": {"replicas": 0}}));

@@ -117,7 +117,12 @@ impl Uninstall {
             Some(name) => Some(Stopped::by_scaling(&client, &operator_namespace, name).await?),
             None => None,
         };
-        let released = release(&client, &self.watch_namespace, stopped.is_some()).await?;
+        let released = release(
+            &client,
+            &self.watch_namespace,
+            stopped.as_ref().is_some_and(|stopped| stopped.was_there),
+        )
+        .await?;
         if let Some(stopped) = stopped {
             stopped.still().await?;
         }
