@@ -51,7 +51,7 @@ impl Home {
         let Some(document) = document else {
             return Err(if tenant.was_in().is_some_and(|was| was.id == context.store.id()) {
                 // By another hand, so that no status tells of the end of it.
-                context.is_missed(Kind::Tenant, &id, tenant.conditions());
+                context.wake_if_thought_well(Kind::Tenant, &id, tenant.conditions());
                 Problem::transient(
                     Reason::StoreDependencyMissing,
                     format!(

@@ -235,7 +235,7 @@ impl<'a> Found<'a> {
         let lost_from = member.was_in().filter(|_| *applied == Applied::Created);
         if lost_from.is_some() {
             let Mark { namespace, name, .. } = &self.mark;
-            context.was_made_anew(M::KIND, &ObjectId::new(namespace.as_str(), name.as_str()));
+            context.wake_dependents(M::KIND, &ObjectId::new(namespace.as_str(), name.as_str()));
         }
         Outcome {
             status,
@@ -278,7 +278,7 @@ pub async fn made<M: Member>(
         return Ok(());
     }
     // By another hand, so that no status tells of the end of it.
-    context.is_missed(M::KIND, id, member.conditions());
+    context.wake_if_thought_well(M::KIND, id, member.conditions());
     Err(Problem::transient(
         Reason::StoreDependencyMissing,
         format!(

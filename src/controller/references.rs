@@ -58,10 +58,14 @@ impl View {
         if reference.is_none() {
             return self.profiles.get(&id).map_or_else(
                 || {
-                    Profile::Unavailable(Problem::waiting(
-                        Reason::ProfileNotFound,
-                        "the platform's default TenantProfile is not there: ask the platform, or set spec.profileRef",
-                    ))
+                    Profile::Unavailable(if self.reach.is_unseen(&id.namespace, Kind::TenantProfile) {
+                        unreadable(&id.namespace)
+                    } else {
+                        Problem::waiting(
+                            Reason::ProfileNotFound,
+                            "the platform's default TenantProfile is not there: ask the platform, or set spec.profileRef",
+                        )
+                    })
                 },
                 |profile| Profile::Found(Box::new(profile)),
             );
@@ -156,10 +160,10 @@ impl View {
         let Sought { field, kind, of, missing, otherwise } = sought;
         match cache.get(id) {
             Some(found) if self.grants(id, &grants(&found), namespace) => Ok(found),
-            None if self.reach.is_unseen(&id.namespace, of) => Err(Problem::waiting(
-                missing,
-                format!("{field}: {}", unreadable(&id.namespace).message),
-            )),
+            None if self.reach.is_unseen(&id.namespace, of) => {
+                let problem = unreadable(&id.namespace);
+                Err(Problem { message: format!("{field}: {}", problem.message), ..problem })
+            }
             _ if id.namespace == namespace => Err(Problem::waiting(
                 missing,
                 if cache.get_guarded(id).is_some() {

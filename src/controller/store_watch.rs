@@ -19,7 +19,9 @@ pub async fn run(context: Arc<Context>) {
     loop {
         ticks.tick().await;
         let why = match context.store.check().await {
-            Err(Error::Unavailable(why) | Error::Broken(why)) if context.term.is_held() => {
+            Err(Error::Unavailable(why) | Error::Broken(why) | Error::Forbidden(why))
+                if context.term.is_held() =>
+            {
                 Some(why)
             }
             _ => None,

@@ -211,7 +211,7 @@ fn check(document: &Document) -> Result<(), Problem> {
     let settings = document.typed_settings();
     let function = settings.hash_function.unwrap_or(HashFunction::Argon2);
     let password = settings.policies.and_then(|policies| policies.password).unwrap_or_default();
-    let whose = "settings.policies.password, as tenant, profile and built-in values make it";
+    let whose = "settings.policies.password, as it is in force";
     password::satisfiable(whose, &password, function)?;
     let keystore = document.typed_keystore();
     if let (Some(period), Some(before)) = (keystore.rotation_period, keystore.publish_before)
@@ -221,7 +221,7 @@ fn check(document: &Document) -> Result<(), Problem> {
         return Err(Problem::terminal(
             Reason::PublishBeforeTooLong,
             format!(
-                "keystore.publishBefore is {before} and keystore.rotationPeriod is {period}, as tenant, profile and built-in values make them: publishBefore must be shorter"
+                "keystore.publishBefore is {before} and keystore.rotationPeriod is {period}, as they are in force: publishBefore must be shorter"
             ),
         ));
     }

@@ -125,7 +125,7 @@ fn a_profile_must_fit_the_built_in_values() {
     let problem = judged(password(json!({"max": 8}))).unwrap_err();
     assert_eq!(problem.reason, Reason::PolicyUnsatisfiable);
     assert!(problem.is_stalled());
-    let says = "a tenant that sets nothing cannot use this profile: settings.policies.password, as tenant, profile and built-in values make it: no password can satisfy it: ";
+    let says = "a tenant that sets nothing cannot use this profile: settings.policies.password, as it is in force: no password can satisfy it: ";
     assert!(problem.message.starts_with(says), "{problem}");
     // The built-in publishBefore is 24h.
     let problem = judged(json!({"keystore": {"rotationPeriod": "12h"}})).unwrap_err();

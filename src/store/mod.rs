@@ -104,7 +104,7 @@ pub trait Store: Send + Sync {
     /// Counts who and what is in a tenant. Reads only.
     async fn census(&self, tenant: &str) -> Result<Census, Error>;
 
-    /// Whether it can be used now: read; and written, where it could not be when that was last tried.
+    /// Whether it can be used now. It is read; a SQL store is also written, where the last write could not be done.
     async fn check(&self) -> Result<(), Error>;
 
     /// Done when another operator has taken the store over, so that this one must not go on. Where a

@@ -54,7 +54,7 @@ async fn blocked_by(space: &Space, name: &str, members: &str) {
     let members = members.replace("{}", &space.namespace);
     let waits = |tenant: &Tenant| {
         tenant.is_reconciling("DeletionBlocked")
-            && tenant.message().contains(&format!("in the tenant: {members}. Delete them"))
+            && tenant.message().contains(&format!("in the tenant, which is to be deleted first, unless deletionPolicy is set to Retain: {members}"))
     };
     space.tenant(name, &format!("waiting for {members}"), waits).await;
 }

@@ -112,8 +112,9 @@ async fn a_deletion_waits_for_the_roles_in_the_namespace_and_is_woken_by_their_g
     space.let_go::<Namespace>("sales").await;
     let here = &space.namespace;
     let blocked = async |by: String| {
-        let message =
-            format!("in namespace sales: {by}. Delete them, or set deletionPolicy: Retain");
+        let message = format!(
+            "in namespace sales, which is to be deleted first, unless deletionPolicy is set to Retain: {by}"
+        );
         let waits = |sales: &Namespace| {
             sales.is_reconciling("DeletionBlocked") && sales.message().contains(&message)
         };

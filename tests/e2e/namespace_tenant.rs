@@ -153,7 +153,9 @@ async fn a_tenant_with_delete_waits_for_its_namespaces_and_roles_and_then_takes_
     space.made::<Role>("clerk", json!({"namespaceRef": {"name": "sales"}})).await;
     space.delete("acme").await;
     let here = &space.namespace;
-    let blocked = format!("in the tenant: Namespace {here}/sales, Role {here}/clerk. Delete them");
+    let blocked = format!(
+        "in the tenant, which is to be deleted first, unless deletionPolicy is set to Retain: Namespace {here}/sales, Role {here}/clerk"
+    );
     let waits = |tenant: &Tenant| tenant.message().contains(&blocked);
     space.tenant("acme", "waiting for what is in it", waits).await;
     space.waits::<Role>("clerk", "TenantDeleting").await;

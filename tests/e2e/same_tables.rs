@@ -58,7 +58,10 @@ async fn the_same_yaml_ends_in_the_same_tables_on_each_store() {
     let (first, second, third) =
         tokio::join!(tables(&sqlite), tables(&on_postgres), tables(&on_keycloak));
     assert_eq!(first.len(), 11, "{first:#?}");
-    assert!(first.iter().any(|row| row.ends_with("user.keyreeve.dev/bundle-alice bundle alice true True Ready")), "{first:#?}");
+    assert!(
+        first.iter().any(|row| row.ends_with("bundle-alice bundle alice true True Synced")),
+        "{first:#?}"
+    );
     assert_eq!(first, second);
     assert_eq!(first, third);
 }

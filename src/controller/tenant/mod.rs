@@ -172,7 +172,7 @@ impl Controlled for Tenant {
 
         let lost_from = self.was_in().filter(|_| applied == Applied::Created);
         if lost_from.is_some() {
-            context.was_made_anew(Kind::Tenant, id);
+            context.wake_dependents(Kind::Tenant, id);
         }
 
         // Report.

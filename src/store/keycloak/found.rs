@@ -105,8 +105,8 @@ impl Found {
         Self { id, fields, carried, record, roles, keys, has_profile: true }
     }
 
-    /// The fields in which it differs from what is desired. Where it differs only from what was applied, for
-    /// another hand made it as it shall be, that is part of the mark.
+    /// The fields in which it differs from what is desired. Another hand may have made it so already, and only what
+    /// was applied last, as our attributes remember it, is otherwise: then it is the mark that is written.
     pub(super) fn differences(
         &self,
         desired: &Desired,

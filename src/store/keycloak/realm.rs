@@ -16,7 +16,7 @@ pub(super) const ALONE: &[&str] = &["keystore", "organization", "settings", "sub
 
 const ATTRIBUTES: &str = "attributes.";
 
-/// Fields that Keycloak resets when a realm is written without them; so it does some attributes.
+/// Fields that Keycloak resets when a realm is written without them, as it does with some attributes.
 const COMPANIONS: [&str; 6] = [
     "oauth2DeviceCodeLifespan",
     "oauth2DevicePollingInterval",

@@ -13,10 +13,11 @@ use tokio::{
 
 /// One turn. To wait for it leaves the places of requests to others, but not the place of the object that waits: so it
 /// is waited for only as long as those before are quick.
+#[derive(Default)]
 pub(super) struct RealmTurn {
     turn: Mutex<()>,
-    /// When it last came to somebody, or was given back.
-    since: Lock<Instant>,
+    /// Since when somebody has it.
+    since: Lock<Option<Instant>>,
 }
 
 /// Gives the turn back at its end.
@@ -25,31 +26,30 @@ pub(super) struct Taken<'a> {
     _turn: MutexGuard<'a, ()>,
 }
 
-impl Default for RealmTurn {
-    fn default() -> Self {
-        Self { turn: Mutex::default(), since: Lock::new(Instant::now()) }
-    }
-}
-
 impl RealmTurn {
     /// The turn; or for how long somebody has had it already, once that is longer than this.
     pub(super) async fn take(&self, patience: Duration) -> Result<Taken<'_>, Duration> {
         let mut turn = pin!(self.turn.lock());
         loop {
-            let left = patience.saturating_sub(self.since().elapsed());
+            let left = patience.saturating_sub(self.had());
             // Polled at least once: nobody may have it.
             if let Ok(turn) = timeout(left, &mut turn).await {
-                *self.since() = Instant::now();
+                *self.since() = Some(Instant::now());
                 return Ok(Taken { of: self, _turn: turn });
             }
-            let had = self.since().elapsed();
+            let had = self.had();
             if had >= patience {
                 return Err(had);
             }
         }
     }
 
-    fn since(&self) -> LockGuard<'_, Instant> {
+    /// For how long somebody has it.
+    fn had(&self) -> Duration {
+        self.since().map(|since| since.elapsed()).unwrap_or_default()
+    }
+
+    fn since(&self) -> LockGuard<'_, Option<Instant>> {
         // Nothing panics while it is held.
         self.since.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,7 +58,7 @@ impl RealmTurn {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         // Before the turn itself goes: who waits for it must not take the next one for slow.
-        *self.of.since() = Instant::now();
+        *self.of.since() = None;
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
         let (turn, patience) = (RealmTurn::default(), Duration::from_millis(50));
         let taken = turn.take(LONG).await.ok().unwrap();
         // As if it went from one to the next all the time.
-        *turn.since() = Instant::now() + LONG;
+        *turn.since() = Some(Instant::now() + LONG);
         let last = async { assert!(turn.take(patience).await.is_ok()) };
         let others = async move {
             tokio::time::sleep(4 * patience).await;

@@ -162,10 +162,11 @@ fn form(id: &str, secret: &str) -> Bytes {
 fn refusal(url: &str, status: StatusCode, wait: Option<Duration>, body: &Value) -> Option<Failure> {
     match status {
         StatusCode::NOT_FOUND => Some(Failure::Elsewhere(url.to_owned())),
-        // Unknown client, wrong secret, no service account: all a matter of the credentials.
-        status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
-            Some(Failure::Unauthorized(said(body)))
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+            Some(Failure::of("the request for a token", status, wait, body))
         }
+        // Unknown client, wrong secret, no service account: all a matter of the credentials.
+        status if status.is_client_error() => Some(Failure::Unauthorized(said(body))),
         status if status.is_success() => None,
         status => Some(Failure::of("the request for a token", status, wait, body)),
     }

@@ -39,7 +39,7 @@ async fn a_live_realm_is_adopted_as_it_is() {
         "settings": {"registerEnabled": true, "policies": {"password": {"min": 14}}}});
     space.create::<Tenant>("acme", spec).await;
     let forbidden = |tenant: &Tenant| {
-        tenant.is_reconciling("StoreUnavailable") && tenant.message().contains("manage-realm")
+        tenant.is_reconciling("ForbiddenByStore") && tenant.message().contains("manage-realm")
     };
     space.tenant("acme", "kept out", forbidden).await;
     hand.let_the_operator_in();

@@ -106,10 +106,10 @@ async fn what_a_user_did_at_a_login_stays_done() {
     shown.sort_unstable();
     assert_eq!(shown, ["another password", "login", "profile"]);
 
-    // A change of something else, a resync, and another operator: all leave it so.
+    // A resync, a change of something else, and another operator: all leave it so.
+    space.look_again::<User>("bob").await;
     space.change::<User>("bob", json!({"claims": {"department": "stock"}})).await;
     space.well::<User>("bob").await;
-    space.look_again::<User>("bob").await;
     operator.stop().await;
     let _operator = super::operator(&space);
     space.look_again::<User>("bob").await;
