@@ -261,6 +261,7 @@ async fn what_was_lost_with_its_tenant_is_made_anew_with_it() {
     space.in_acme::<Role>("boss", json!({"composites": [{"name": "clerk"}]})).await;
     space.in_acme::<User>("ada", json!({"roles": [{"name": "boss"}]})).await;
     space.well::<User>("ada").await;
+    space.well::<Role>("boss").await;
     let mut database = space.database().await;
     let all = "SELECT 'namespace ' || name FROM namespaces UNION SELECT 'role ' || name FROM roles \
                UNION SELECT name || ' > ' || role_name FROM role_composites \
