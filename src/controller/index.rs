@@ -23,6 +23,12 @@ pub enum Kind {
     User,
 }
 
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Tenant, Self::TenantProfile, Self::Namespace, Self::Role, Self::User];
+}
+
 impl From<store::Kind> for Kind {
     fn from(kind: store::Kind) -> Self {
         match kind {

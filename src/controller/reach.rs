@@ -15,9 +15,6 @@ use super::{index::Kind, informer::Informer, start};
 /// How long a namespace that cannot be read is left alone before it is looked at again.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// The kinds that are watched.
-const KINDS: usize = 5;
-
 /// What is known of each namespace that is watched by its name; of none where all are watched.
 #[derive(Debug)]
 pub struct Reach(watch::Sender<BTreeMap<String, Space>>);
@@ -32,7 +29,7 @@ struct Space {
 
 impl Space {
     fn is_settled(&self) -> bool {
-        self.lost || self.listed.len() == KINDS
+        self.lost || self.listed.len() == Kind::ALL.len()
     }
 }
 
@@ -145,14 +142,11 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Kind; KINDS] =
-        [Kind::Tenant, Kind::TenantProfile, Kind::Namespace, Kind::Role, Kind::User];
-
     #[test]
     fn one_that_cannot_be_read_holds_up_nobody_and_what_was_never_listed_is_unseen() {
         let reach = Reach::of(&["a".into(), "b".into()]);
         assert!(reach.settled().now_or_never().is_none());
-        for kind in ALL {
+        for kind in Kind::ALL {
             reach.listed("a", kind);
         }
         reach.listed("b", Kind::Tenant);
@@ -166,7 +160,7 @@ mod tests {
         reach.find("b");
         assert!(reach.readable("b").now_or_never().is_some());
         assert!(reach.settled().now_or_never().is_none());
-        for kind in ALL {
+        for kind in Kind::ALL {
             reach.listed("b", kind);
         }
         assert!(reach.settled().now_or_never().is_some());

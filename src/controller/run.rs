@@ -143,7 +143,7 @@ impl Standby {
         drop(background);
         self.metrics.store.is_left(kind);
         self.informer.queues.clear();
-        for kind in KINDS {
+        for kind in Kind::ALL {
             self.metrics.stops(name(kind));
         }
     }
@@ -189,10 +189,6 @@ enum Whom {
     /// nobody looked. So an outage costs one write a Tenant, and not one an object.
     Tenants,
 }
-
-/// The kinds that have controllers.
-const KINDS: [Kind; 5] =
-    [Kind::Tenant, Kind::TenantProfile, Kind::Namespace, Kind::Role, Kind::User];
 
 /// Starts the controllers of one kind, one a shard, with those of its objects to look at.
 fn start<K: Controlled>(

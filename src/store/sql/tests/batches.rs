@@ -1,10 +1,8 @@
 //! Writes of many calls in one transaction.
 
-use std::time::{Duration, Instant};
-
 use futures::future::join_all;
 
-use super::{Hand, Sql, on_both};
+use super::{Hand, Sql, on_both, postgres::until};
 use crate::store::{
     Applied, Deleted, Desired, Error, Expected, Limits, State, Store,
     conformance::{
@@ -179,10 +177,6 @@ async fn one_that_takes_no_writes_is_found_out<H: Hand>(_: Sql<H>) {
     assert!(why.contains("read-only"), "{why}");
     H::calm(&backend, Fault::ReadOnly).await;
     // Its connections may have to be made anew.
-    let end = Instant::now() + Duration::from_mins(1);
-    while let Err(error) = backend.store.check().await {
-        assert!(Instant::now() < end, "{error}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it takes writes again", async || backend.store.check().await.is_ok()).await;
     assert!(backend.hand.texts("SELECT name FROM meta WHERE name = 'check'", &[]).await.is_empty());
 }

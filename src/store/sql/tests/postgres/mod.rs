@@ -69,7 +69,7 @@ const PATIENT: Timeouts =
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until something is so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub(super) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so().await {
         assert!(Instant::now() < deadline, "in vain: {what}");
